@@ -1,0 +1,192 @@
+//===- Codegen.td - Decisions and grids of generated kernels --------------===//
+//
+// The `codegen` dialect carries what the schedule needs to know and MLIR's own
+// dialects cannot say: the decisions of the strategy (attributes on linalg
+// ops) and the grid of tasks that a kernel runs on (ops).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef CORNU_CODEGEN_IR_CODEGEN_TD
+#define CORNU_CODEGEN_IR_CODEGEN_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Codegen_Dialect : Dialect {
+  let name = "codegen";
+  let cppNamespace = "::cornu::codegen";
+  let summary = "Decisions and task grids of generated kernels";
+  let description = [{
+    `codegen-strategy` decides: it writes `#codegen.contraction` or
+    `#codegen.nest` as the attribute `codegen.strategy` of a linalg op.
+    `codegen-schedule` applies: it reads the attribute and nothing else, and
+    replaces the op with loops over vectors inside a `codegen.parallel` grid.
+
+    ```mlir
+    func.func private @kernel(%x: memref<?x64xf32>, %y: memref<?x64xf32>,
+                              %workspace: memref<?xi8>) {
+      ...
+      codegen.parallel (%task, %worker) to %count if %large {
+        %bytes = codegen.worker_workspace %worker : memref<?xi8>
+        ...
+      }
+      return
+    }
+    ```
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+  let extraClassDeclaration = [{
+    /// The attribute on a linalg op that holds its strategy.
+    static constexpr llvm::StringLiteral kStrategyAttr = "codegen.strategy";
+    /// The attribute on a kernel function: bytes of workspace it needs, per
+    /// worker (an i64). Absent: none.
+    static constexpr llvm::StringLiteral kWorkspaceAttr = "codegen.workspace";
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Strategies
+//===----------------------------------------------------------------------===//
+
+class Codegen_Attr<string name, string attrMnemonic> :
+    AttrDef<Codegen_Dialect, name> {
+  let mnemonic = attrMnemonic;
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
+  let summary = "Blocking of a contraction or convolution";
+  let description = [{
+    A register tile of `mr` x `nr` accumulators runs over `kc` steps of the
+    reduction; `mc` rows and `nc` columns are the cache blocks.
+    `grain` is the number of multiply-adds of one task; a kernel of fewer than
+    `serial` multiply-adds runs without the pool.
+
+    ```mlir
+    #codegen.contraction<mr = 6, nr = 16, mc = 144, nc = 512, kc = 256,
+                         grain = 1000000, serial = 200000>
+    ```
+  }];
+  let parameters = (ins "int64_t":$mr, "int64_t":$nr, "int64_t":$mc,
+                        "int64_t":$nc, "int64_t":$kc, "int64_t":$grain,
+                        "int64_t":$serial);
+}
+
+def Codegen_NestKind : I32EnumAttr<"NestKind", "how a nest treats its outputs",
+    [I32EnumAttrCase<"Map", 0, "map">,
+     I32EnumAttrCase<"Reduce", 1, "reduce">,
+     I32EnumAttrCase<"Fold", 2, "fold">,
+     I32EnumAttrCase<"Update", 3, "update">]> {
+  let cppNamespace = "::cornu::codegen";
+  let genSpecializedAttr = 0;
+}
+
+def Codegen_NestAttr : Codegen_Attr<"Nest", "nest"> {
+  let summary = "Blocking of a nest that is not a contraction";
+  let description = [{
+    `kind` says how outputs are made:
+      * `map`: each point stores its results; no reduction;
+      * `reduce`: the lane is a parallel loop; accumulators of
+        `tile` x `vectors` vectors stay in registers over the reduction loops
+        (column reductions, pooling, depthwise convolution);
+      * `fold`: the lane is a reduction loop; `vectors` vector accumulators
+        hide the latency, a horizontal reduction ends them (row and full
+        reductions);
+      * `update`: each point reads, combines and writes its outputs in place
+        (scatters, and reductions whose combiner is not known).
+
+    `lane` is the loop that runs along the `width` lanes of a vector, or -1
+    for scalar code; `tile_loop` the second parallel loop of the register tile
+    (or -1), `tile` its iterations in registers. `rows` is the number of
+    leading loops that this nest shares with its neighbours in the same kernel
+    (which have the same `group`); they become the grid, cut into tasks of
+    about `grain` points. A grid of fewer than `serial` points runs without
+    the pool.
+
+    ```mlir
+    #codegen.nest<kind = reduce, lane = 3, width = 8, vectors = 2,
+                  tile_loop = 2, tile = 4, rows = 2, group = 0,
+                  grain = 32768, serial = 65536>
+    ```
+  }];
+  let parameters = (ins EnumParameter<Codegen_NestKind>:$kind, "int64_t":$lane,
+                        "int64_t":$width, "int64_t":$vectors,
+                        "int64_t":$tile_loop, "int64_t":$tile,
+                        "int64_t":$rows, "int64_t":$group, "int64_t":$grain,
+                        "int64_t":$serial);
+}
+
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+class Codegen_Op<string mnemonic, list<Trait> traits = []> :
+    Op<Codegen_Dialect, mnemonic, traits>;
+
+def Codegen_ParallelOp : Codegen_Op<"parallel",
+    [SingleBlock, NoTerminator, AutomaticAllocationScope,
+     RecursiveMemoryEffects]> {
+  let summary = "A grid of independent tasks";
+  let description = [{
+    Runs the region once for each task index in [0, `count`), in any order, on
+    any worker: the second region argument is the worker that runs the task,
+    in [0, cornu_worker_count()). Where `condition` is given and false, the
+    tasks run one after another on the calling thread as worker 0, without a
+    call of the runtime. `count` follows from shapes alone, never from the
+    number of workers, so that results are the same for any number of them.
+
+    Not nested: a task has no tasks. It may stand in a sequential loop.
+
+    ```mlir
+    codegen.parallel (%task, %worker) to %count if %large {
+      ...
+    }
+    ```
+  }];
+  let arguments = (ins Index:$count, Optional<I1>:$condition);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let skipDefaultBuilders = 1;
+  let builders = [
+    // Without a condition the grid is always offered to the pool. The body
+    // builder gets the task's index and the worker's.
+    OpBuilder<(ins "::mlir::Value":$count, "::mlir::Value":$condition,
+      "::llvm::function_ref<void(::mlir::OpBuilder &, ::mlir::Location, "
+      "::mlir::Value, ::mlir::Value)>":$body)>
+  ];
+  let extraClassDeclaration = [{
+    ::mlir::Block *getBodyBlock() { return &getBody().front(); }
+    ::mlir::BlockArgument getTask() { return getBodyBlock()->getArgument(0); }
+    ::mlir::BlockArgument getWorker() { return getBodyBlock()->getArgument(1); }
+  }];
+}
+
+def Codegen_WorkerWorkspaceOp : Codegen_Op<"worker_workspace", [Pure]> {
+  let summary = "Bytes that belong to the current worker";
+  let description = [{
+    The bytes [w*W, (w+1)*W) of the kernel's workspace, its function's last
+    argument; W is the largest `codegen.workspace` of the module's kernels,
+    known after scheduling, so the lowering fills it in. Starts at a multiple
+    of 64 bytes; contents are undefined at the start of a task.
+  }];
+  let arguments = (ins Index:$worker);
+  let results = (outs MemRefRankOf<[I8], [1]>:$bytes);
+  let assemblyFormat = "$worker attr-dict `:` type($bytes)";
+}
+
+def Codegen_KernelWorkspaceOp : Codegen_Op<"kernel_workspace", [Pure]> {
+  let summary = "Bytes that all tasks of a kernel share";
+  let description = [{
+    The kernel's whole workspace, at least `codegen.workspace` bytes whatever
+    the number of workers: partial results that the tasks of one grid leave
+    for the code after it. A kernel uses either this or `worker_workspace`.
+  }];
+  let results = (outs MemRefRankOf<[I8], [1]>:$bytes);
+  let assemblyFormat = "attr-dict `:` type($bytes)";
+}
+
+#endif
