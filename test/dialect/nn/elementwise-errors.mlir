@@ -1,6 +1,7 @@
 // RUN: cornu-opt %s --split-input-file --verify-diagnostics
 
 func.func @shapes(%a: tensor<?x4xf32>, %b: tensor<3xf32>) {
+  // expected-error @+2 {{failed to infer returned types}}
   // expected-error @+1 {{shape (3) of operand #1 does not broadcast with (?, 4)}}
   %0 = nn.add %a, %b : (tensor<?x4xf32>, tensor<3xf32>) -> tensor<?x4xf32>
   return
@@ -9,6 +10,7 @@ func.func @shapes(%a: tensor<?x4xf32>, %b: tensor<3xf32>) {
 // -----
 
 func.func @element_types(%a: tensor<4xf32>, %b: tensor<4xi32>) {
+  // expected-error @+2 {{failed to infer returned types}}
   // expected-error @+1 {{element types of lhs ('f32') and rhs ('i32') differ}}
   %0 = nn.add %a, %b : (tensor<4xf32>, tensor<4xi32>) -> tensor<4xf32>
   return
