@@ -1,0 +1,48 @@
+//===- Passes.h - From scheduled kernels to an LLVM module ----------------===//
+//
+// Emission takes kernels of loops, vectors and memrefs and ends with machine
+// code that a C program can call. Its passes, in the order of the pipeline
+// `codegen-to-llvm`:
+//
+//   func.func @kernel_0(...)  { codegen.parallel ... { vector, math, ... } }
+//     │ codegen-lower-parallel  grids → task functions and calls of the runtime
+//     │ codegen-expand-math     exp, tanh, ... → polynomials
+//     │ MLIR's conversions      vector, scf, memref, arith, func → llvm
+//     │ codegen-entry-points    + NAME_predict, NAME_model, ... of model.h
+//     ▼
+//   llvm.func @NAME_predict(!llvm.ptr, ...)
+//
+//===----------------------------------------------------------------------===//
+#ifndef CORNU_CODEGEN_EMIT_PASSES_H
+#define CORNU_CODEGEN_EMIT_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+#include <memory>
+
+namespace mlir {
+class OpPassManager;
+}
+
+namespace cornu::codegen {
+
+/// Outlines each codegen.parallel into a task function and a call of
+/// cornu_parallel_for, and gives each worker its part of the workspace.
+std::unique_ptr<mlir::Pass> createLowerParallelPass();
+
+/// Replaces the functions of the math dialect on f32 and f64, scalars and
+/// vectors, by polynomials: no call of libm remains.
+std::unique_ptr<mlir::Pass> createExpandMathPass();
+
+/// Adds the C interface to a module in the LLVM dialect: entry points, weights
+/// and the descriptor, from the module's attribute `cornu.model`.
+std::unique_ptr<mlir::Pass> createEntryPointsPass();
+
+/// The way from scheduled kernels to a module in the LLVM dialect.
+void buildToLLVMPipeline(mlir::OpPassManager &pm);
+
+/// Registers the passes above and the pipeline `codegen-to-llvm`.
+void registerEmitPasses();
+
+} // namespace cornu::codegen
+
+#endif // CORNU_CODEGEN_EMIT_PASSES_H
