@@ -413,6 +413,8 @@ void BodyEmitter::emitOnVectors(Operation &operation) {
 SmallVector<Value> BodyEmitter::emit(ValueRange args) {
   Block *body = op.getBody();
   for (auto [argument, value] : llvm::zip(body->getArguments(), args)) {
+    if (!value) // an operand that the body does not use
+      continue;
     // A broadcast is known to be uniform.
     auto broadcast = value.getDefiningOp<vector::BroadcastOp>();
     if (broadcast && !isa<VectorType>(broadcast.getSource().getType()))

@@ -63,7 +63,8 @@ void storeOperand(mlir::OpBuilder &builder, mlir::Location loc,
                   mlir::Value value, mlir::ValueRange loopIndices, int lane);
 
 /// Computes the body of `op` at a point from the values of all its operands,
-/// outputs included, in order; returns the yielded values. Values that are the
+/// outputs included, in order; returns the yielded values. A value that the
+/// body does not use may be null. Values that are the
 /// same for all lanes are computed once, as scalars. Accesses of memrefs in
 /// the body become one load where all lanes read the same element or
 /// neighbouring ones, one per lane otherwise. Multiplications and additions

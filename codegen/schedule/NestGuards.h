@@ -1,0 +1,53 @@
+//===- NestGuards.h - Windows that reach over the border --------*- C++ -*-===//
+//
+// A guarded operand (`codegen.guards`) is indexed outside its bounds at some
+// points, which do not take part. The loops skip them by their bounds:
+//
+//   x[n, 2*oh + kh - 1, c]:   kh runs from max(0, 1 - 2*oh)
+//                                     to min(KH, H + 1 - 2*oh)
+//
+// and a register tile over `oh` splits into borders, where single points are
+// bounded so, and an interior, where every tap is inside.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef CORNU_CODEGEN_SCHEDULE_NESTGUARDS_H
+#define CORNU_CODEGEN_SCHEDULE_NESTGUARDS_H
+
+#include "codegen/schedule/NestLoops.h"
+
+namespace cornu::codegen {
+
+/// A guard 0 <= sum of coefficients[i] * loop i + constant < extent.
+struct Guard {
+  unsigned operand, dim;
+  llvm::SmallVector<int64_t> coefficients;
+  int64_t constant;
+  int64_t extent;
+};
+
+/// `expr` as coefficients of `numLoops` loops and a constant; none if it is
+/// not linear.
+std::optional<std::pair<llvm::SmallVector<int64_t>, int64_t>>
+linearForm(mlir::AffineExpr expr, unsigned numLoops);
+
+/// The guards of `op`.
+llvm::SmallVector<Guard> guardsOf(mlir::linalg::GenericOp op);
+
+/// `range` of loop `loop`, narrowed by the guards whose other loops have a
+/// known index.
+LoopRange guardedRange(mlir::OpBuilder &builder, mlir::Location loc,
+                       llvm::ArrayRef<Guard> guards, unsigned loop,
+                       LoopRange range,
+                       llvm::ArrayRef<mlir::Value> indices);
+
+/// The part [first, second) of loop `loop` of which no guard that mentions it
+/// can fail, whatever the other loops, which have these static sizes. Empty
+/// if that cannot be said.
+std::pair<int64_t, int64_t> interior(llvm::ArrayRef<Guard> guards,
+                                     unsigned loop,
+                                     llvm::ArrayRef<int64_t> sizes);
+
+} // namespace cornu::codegen
+
+#endif // CORNU_CODEGEN_SCHEDULE_NESTGUARDS_H

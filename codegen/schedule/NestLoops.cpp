@@ -1,0 +1,641 @@
+//===- NestLoops.cpp - Loops over vectors for one nest --------------------===//
+//
+// From the outside in: parallel loops, the loop of the register tile, the
+// lane, then (with accumulators in registers) the reduction loops:
+//
+//   scf.for %oh ... scf.for %ow step 4 ... scf.for %c step 16
+//     %acc:8 = scf.for %kh ... iter_args(8 vectors)
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/schedule/NestLoops.h"
+
+#include "codegen/schedule/Elementwise.h"
+#include "codegen/schedule/NestGuards.h"
+#include "codegen/schedule/NestPoint.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace cornu::codegen {
+
+//===----------------------------------------------------------------------===//
+// Combiners
+//===----------------------------------------------------------------------===//
+
+SmallVector<Operation *> findCombiners(linalg::GenericOp op) {
+  SmallVector<Operation *> combiners;
+  Block *body = op.getBody();
+  for (auto [i, value] :
+       llvm::enumerate(body->getTerminator()->getOperands())) {
+    BlockArgument old = body->getArgument(op.getNumDpsInputs() + i);
+    Operation *combiner = value.getDefiningOp();
+    bool known = combiner && combiner->getBlock() == body &&
+                 combiner->getNumOperands() == 2 && old.hasOneUse() &&
+                 *old.user_begin() == combiner && value.hasOneUse() &&
+                 linalg::getCombinerOpKind(combiner) &&
+                 arith::getNeutralElement(combiner);
+    combiners.push_back(known ? combiner : nullptr);
+  }
+  return combiners;
+}
+
+TypedAttr neutralElement(Operation *combiner) {
+  // 0 rather than -0: sums of nothing are 0 in Keras.
+  if (auto add = dyn_cast<arith::AddFOp>(combiner))
+    return FloatAttr::get(add.getType(), 0.0);
+  return *arith::getNeutralElement(combiner);
+}
+
+/// `a` combined with `b` by the operation of `combiner`.
+static Value combine(OpBuilder &builder, Operation *combiner, Value a,
+                     Value b) {
+  OperationState state(combiner->getLoc(), combiner->getName(), {a, b},
+                       {a.getType()}, combiner->getAttrs());
+  state.propertiesAttr = combiner->getPropertiesAsAttribute();
+  return builder.create(state)->getResult(0);
+}
+
+static Value horizontal(OpBuilder &builder, Operation *combiner, Value value) {
+  if (!isa<VectorType>(value.getType()))
+    return value;
+  return vector::ReductionOp::create(
+      builder, combiner->getLoc(), *linalg::getCombinerOpKind(combiner), value,
+      arith::FastMathFlags::reassoc);
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+SmallVector<LoopRange> fullRanges(OpBuilder &builder, linalg::GenericOp op) {
+  Location loc = op.getLoc();
+  SmallVector<LoopRange> ranges;
+  SmallVector<int64_t> sizes = op.getStaticLoopRanges();
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  for (unsigned loop = 0; loop < sizes.size(); ++loop) {
+    Value size;
+    if (!ShapedType::isDynamic(sizes[loop]))
+      size = arith::ConstantIndexOp::create(builder, loc, sizes[loop]);
+    for (unsigned i = 0; !size && i < maps.size(); ++i)
+      for (auto [dim, expr] : llvm::enumerate(maps[i].getResults()))
+        if (auto d = dyn_cast<AffineDimExpr>(expr))
+          if (!size && d.getPosition() == loop)
+            size = memref::DimOp::create(builder, loc, op->getOperand(i), dim);
+    assert(size && "every loop runs over a dimension of an operand");
+    ranges.push_back({zero, size});
+  }
+  return ranges;
+}
+
+static std::optional<int64_t> constantOf(Value value) {
+  APInt constant;
+  if (value && matchPattern(value, m_ConstantInt(&constant)))
+    return constant.getSExtValue();
+  return std::nullopt;
+}
+
+/// The number of iterations if it is known.
+static std::optional<int64_t> staticExtent(const LoopRange &range) {
+  auto lower = constantOf(range.lower), upper = constantOf(range.upper);
+  if (lower && upper)
+    return std::max<int64_t>(0, *upper - *lower);
+  return std::nullopt;
+}
+
+using Carried = SmallVector<Value>;
+/// Body of a loop: index, number of steps taken at once, loop-carried values.
+using LoopBody = llvm::function_ref<Carried(OpBuilder &, Value, unsigned,
+                                            ValueRange)>;
+
+static Carried forLoop(OpBuilder &builder, Location loc, Value lower,
+                       Value upper, int64_t step, ValueRange carried,
+                       llvm::function_ref<Carried(OpBuilder &, Value,
+                                                  ValueRange)>
+                           body) {
+  Value by = arith::ConstantIndexOp::create(builder, loc, step);
+  auto loop = scf::ForOp::create(
+      builder, loc, lower, upper, by, carried,
+      [&](OpBuilder &inner, Location, Value index, ValueRange args) {
+        Carried results = body(inner, index, args);
+        scf::YieldOp::create(inner, loc, results);
+      });
+  return Carried(loop.getResults());
+}
+
+/// Runs over `range` in steps of `step`, then what is left in steps of
+/// `smaller` (of the same kind of body), then powers of two below it if the
+/// extent is static, ones if not. Full steps that are one or `unroll` at most
+/// are not a loop.
+static Carried stepThrough(OpBuilder &builder, Location loc, LoopRange range,
+                           ArrayRef<unsigned> steps, unsigned unroll,
+                           ValueRange initial, LoopBody body) {
+  Carried carried(initial);
+  std::optional<int64_t> extent = staticExtent(range);
+  Value lower = range.lower;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    unsigned step = steps[i];
+    bool last = i + 1 == steps.size();
+    if (extent) {
+      int64_t count = *extent / step;
+      *extent -= count * step;
+      if (count == 0)
+        continue;
+      if (count <= static_cast<int64_t>(std::max(1u, unroll))) {
+        for (int64_t k = 0; k < count; ++k)
+          carried = body(builder, addConstant(builder, loc, lower, k * step),
+                         step, carried);
+      } else {
+        Value upper = addConstant(builder, loc, lower, count * step);
+        carried = forLoop(builder, loc, lower, upper, step, carried,
+                          [&](OpBuilder &inner, Value index, ValueRange args) {
+                            return body(inner, index, step, args);
+                          });
+      }
+      lower = addConstant(builder, loc, lower, count * step);
+      if (*extent == 0)
+        break;
+      continue;
+    }
+    Value upper = range.upper;
+    if (!last || step > 1) {
+      // lower + (upper - lower) / step * step
+      Value by = arith::ConstantIndexOp::create(builder, loc, step);
+      Value rest = arith::SubIOp::create(builder, loc, range.upper, lower);
+      rest = arith::RemUIOp::create(builder, loc, rest, by);
+      upper = arith::SubIOp::create(builder, loc, range.upper, rest);
+    }
+    carried = forLoop(builder, loc, lower, upper, step, carried,
+                      [&](OpBuilder &inner, Value index, ValueRange args) {
+                        return body(inner, index, step, args);
+                      });
+    lower = upper;
+  }
+  return carried;
+}
+
+/// Steps along the lane: `vectors` vectors, one vector, then parts of one.
+static SmallVector<unsigned> laneSteps(unsigned width, unsigned vectors,
+                                       const LoopRange &range) {
+  SmallVector<unsigned> steps;
+  std::optional<int64_t> extent = staticExtent(range);
+  if (!extent) {
+    if (vectors > 1)
+      steps.push_back(width * vectors);
+    if (width > 1)
+      steps.push_back(width);
+    steps.push_back(1);
+    return steps;
+  }
+  int64_t rest = *extent;
+  auto add = [&](int64_t step) {
+    if (step == 0 || rest < step)
+      return;
+    steps.push_back(step);
+    rest %= step;
+  };
+  add(int64_t(width) * vectors);
+  add(rest / width * width); // the vectors that are left, all at once
+  for (unsigned piece = width / 2; piece >= 1; piece /= 2)
+    add(piece);
+  return steps;
+}
+
+//===----------------------------------------------------------------------===//
+// Kinds of nests
+//===----------------------------------------------------------------------===//
+
+namespace {
+class NestEmitter {
+public:
+  NestEmitter(const Nest &nest, ArrayRef<LoopRange> ranges)
+      : nest(nest), op(nest.root), loc(op.getLoc()), ranges(ranges),
+        indices(op.getNumLoops()), guards(guardsOf(op)),
+        types(op.getIteratorTypesArray()), lane(nest.strategy.getLane()),
+        width(nest.strategy.getWidth()), vectors(nest.strategy.getVectors()),
+        tileLoop(nest.strategy.getTileLoop()), tile(nest.strategy.getTile()) {
+    for (unsigned loop = 0; loop < ranges.size(); ++loop)
+      if (ranges[loop].isFixed())
+        indices[loop] = ranges[loop].lower;
+    if (lane >= 0 && ranges[lane].isFixed())
+      lane = -1;
+    if (lane < 0)
+      width = vectors = 1;
+    if (tileLoop >= 0 && ranges[tileLoop].isFixed())
+      tileLoop = -1;
+    if (tileLoop < 0)
+      tile = 1;
+  }
+
+  void emit(OpBuilder &builder) {
+    SmallVector<unsigned> outer;
+    for (unsigned loop = 0; loop < ranges.size(); ++loop)
+      if (!ranges[loop].isFixed() && static_cast<int>(loop) != lane &&
+          static_cast<int>(loop) != tileLoop &&
+          types[loop] == utils::IteratorType::parallel)
+        outer.push_back(loop);
+    emitOuter(builder, outer);
+  }
+
+private:
+  bool isReduction(int loop) const {
+    return loop >= 0 && types[loop] == utils::IteratorType::reduction;
+  }
+
+  void emitOuter(OpBuilder &builder, ArrayRef<unsigned> outer);
+  void emitTileLoop(OpBuilder &builder);
+  void emitLane(OpBuilder &builder, unsigned tileSize);
+  void emitMapTile(OpBuilder &builder, NestTile &tile);
+  void emitReduceTile(OpBuilder &builder, unsigned laneWidth,
+                      unsigned laneVectors, unsigned tileSize);
+  void emitUpdateTile(OpBuilder &builder, NestTile &tile);
+  void emitFold(OpBuilder &builder);
+  Carried reductionLoops(OpBuilder &builder, ArrayRef<unsigned> loops,
+                         ValueRange carried,
+                         llvm::function_ref<Carried(OpBuilder &, ValueRange)>
+                             body);
+  SmallVector<unsigned> innerReductions(int except, int alsoExcept) const;
+  Value initialValue(OpBuilder &builder, NestTile &tile, unsigned output,
+                     unsigned point);
+
+  const Nest &nest;
+  linalg::GenericOp op;
+  Location loc;
+  ArrayRef<LoopRange> ranges;
+  SmallVector<Value> indices;
+  SmallVector<Guard> guards;
+  SmallVector<utils::IteratorType> types;
+  int lane;
+  unsigned width, vectors;
+  int tileLoop;
+  unsigned tile;
+};
+} // namespace
+
+void NestEmitter::emitOuter(OpBuilder &builder, ArrayRef<unsigned> outer) {
+  if (outer.empty()) {
+    if (nest.strategy.getKind() == NestKind::Fold)
+      return emitFold(builder);
+    if (isReduction(tileLoop))
+      return emitLane(builder, tile);
+    return emitTileLoop(builder);
+  }
+  unsigned loop = outer.front();
+  stepThrough(builder, loc, ranges[loop], {1}, 1, {},
+              [&](OpBuilder &inner, Value index, unsigned, ValueRange) {
+                indices[loop] = index;
+                emitOuter(inner, outer.drop_front());
+                indices[loop] = Value();
+                return Carried();
+              });
+}
+
+void NestEmitter::emitTileLoop(OpBuilder &builder) {
+  if (tileLoop < 0)
+    return emitLane(builder, 1);
+  auto run = [&](LoopRange range, ArrayRef<unsigned> steps) {
+    stepThrough(builder, loc, range, steps, 1, {},
+                [&](OpBuilder &inner, Value index, unsigned step, ValueRange) {
+                  indices[tileLoop] = index;
+                  emitLane(inner, step);
+                  indices[tileLoop] = Value();
+                  return Carried();
+                });
+  };
+  LoopRange range = ranges[tileLoop];
+  SmallVector<Guard> atBorder, inside;
+  for (const Guard &guard : guards)
+    (guard.coefficients[tileLoop] == 0 ? inside : atBorder).push_back(guard);
+  SmallVector<unsigned> steps;
+  std::optional<int64_t> extent = staticExtent(range);
+  auto tileSteps = [&](std::optional<int64_t> extent) {
+    SmallVector<unsigned> steps;
+    for (unsigned piece = tile; piece >= 1;
+         piece = extent ? (piece == tile ? llvm::bit_floor(piece - 1)
+                                         : piece / 2)
+                        : (piece == 1 ? 0 : 1))
+      steps.push_back(piece);
+    return steps;
+  };
+  if (atBorder.empty())
+    return run(range, tileSteps(extent));
+  auto [low, high] = interior(guards, tileLoop, op.getStaticLoopRanges());
+  if (!extent || constantOf(range.lower) != 0 || high - low < 2)
+    return run(range, {1u});
+  // Border, interior, border.
+  auto constant = [&](int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value).getResult();
+  };
+  if (low > 0)
+    run({constant(0), constant(low)}, {1u});
+  SmallVector<Guard> all = guards;
+  guards = inside;
+  run({constant(low), constant(high)}, tileSteps(high - low));
+  guards = all;
+  if (high < *extent)
+    run({constant(high), constant(*extent)}, {1u});
+}
+
+void NestEmitter::emitLane(OpBuilder &builder, unsigned tileSize) {
+  auto atLane = [&](OpBuilder &inner, unsigned laneWidth,
+                    unsigned laneVectors) {
+    if (nest.strategy.getKind() == NestKind::Reduce)
+      return emitReduceTile(inner, laneWidth, laneVectors, tileSize);
+    NestTile nestTile(nest, indices, lane, laneWidth, laneVectors, tileLoop,
+                      tileSize);
+    nestTile.place(inner);
+    if (nest.strategy.getKind() == NestKind::Map)
+      emitMapTile(inner, nestTile);
+    else
+      emitUpdateTile(inner, nestTile);
+  };
+  if (lane < 0)
+    return atLane(builder, 1, 1);
+  SmallVector<unsigned> steps = laneSteps(width, vectors, ranges[lane]);
+  // A short lane is straight-line code: at most 4 steps of maps.
+  unsigned unroll =
+      nest.strategy.getKind() == NestKind::Map && tileSize == 1 ? 4 : 1;
+  stepThrough(builder, loc, ranges[lane], steps, unroll, {},
+              [&](OpBuilder &inner, Value index, unsigned step, ValueRange) {
+                indices[lane] = index;
+                unsigned laneWidth = std::min(step, width);
+                atLane(inner, laneWidth, step / laneWidth);
+                indices[lane] = Value();
+                return Carried();
+              });
+}
+
+void NestEmitter::emitMapTile(OpBuilder &builder, NestTile &nestTile) {
+  for (unsigned point = 0; point < nestTile.size(); ++point) {
+    Carried outputs;
+    for (unsigned o = 0; o < op.getNumDpsInits(); ++o) {
+      bool used = !op.getRegionOutputArgs()[o].use_empty();
+      outputs.push_back(used ? initialValue(builder, nestTile, o, point)
+                             : Value());
+    }
+    nestTile.finish(builder, point,
+                    nestTile.compute(builder, point, outputs));
+  }
+}
+
+Value NestEmitter::initialValue(OpBuilder &builder, NestTile &nestTile,
+                                unsigned output, unsigned point) {
+  if (TypedAttr constant = nest.initial[output])
+    return splat(builder, loc, arith::ConstantOp::create(builder, loc, constant),
+                 nestTile.getWidth());
+  return nestTile.loadOutput(builder, output, point);
+}
+
+SmallVector<unsigned> NestEmitter::innerReductions(int except,
+                                                   int alsoExcept) const {
+  SmallVector<unsigned> loops;
+  for (unsigned loop = 0; loop < ranges.size(); ++loop)
+    if (!ranges[loop].isFixed() && isReduction(loop) &&
+        static_cast<int>(loop) != except &&
+        static_cast<int>(loop) != alsoExcept)
+      loops.push_back(loop);
+  return loops;
+}
+
+/// The reduction loops around `body`. Short loops without guards are unrolled,
+/// so that a window's row is straight-line code.
+Carried NestEmitter::reductionLoops(
+    OpBuilder &builder, ArrayRef<unsigned> loops, ValueRange carried,
+    llvm::function_ref<Carried(OpBuilder &, ValueRange)> body) {
+  if (loops.empty())
+    return body(builder, carried);
+  unsigned loop = loops.front();
+  LoopRange range =
+      guardedRange(builder, loc, guards, loop, ranges[loop], indices);
+  // 8 iterations of the innermost loop, nothing of the others.
+  unsigned unroll = loops.size() == 1 ? 8 : 1;
+  return stepThrough(
+      builder, loc, range, {1}, unroll, carried,
+      [&](OpBuilder &inner, Value index, unsigned, ValueRange args) {
+        indices[loop] = index;
+        Carried results = reductionLoops(inner, loops.drop_front(), args, body);
+        indices[loop] = Value();
+        return results;
+      });
+}
+
+void NestEmitter::emitReduceTile(OpBuilder &builder, unsigned laneWidth,
+                                 unsigned laneVectors, unsigned tileSize) {
+  bool split = isReduction(tileLoop);
+  unsigned numOutputs = op.getNumDpsInits();
+  SmallVector<Operation *> combiners = findCombiners(op);
+
+  // The accumulators: output-major, then the points of the tile. Where the
+  // tile runs along a reduction, only its first row begins with the old value.
+  NestTile single(nest, indices, lane, laneWidth, laneVectors,
+                  split ? -1 : tileLoop, split ? 1 : tileSize);
+  single.place(builder);
+  Carried accumulators;
+  for (unsigned o = 0; o < numOutputs; ++o)
+    for (unsigned v = 0; v < laneVectors; ++v)
+      for (unsigned t = 0; t < tileSize; ++t) {
+        if (split && t > 0)
+          accumulators.push_back(splat(
+              builder, loc,
+              arith::ConstantOp::create(builder, loc,
+                                        neutralElement(combiners[o])),
+              laneWidth));
+        else
+          accumulators.push_back(initialValue(
+              builder, single, o, split ? v : v * tileSize + t));
+      }
+
+  // All points of a tile at the current index of the reduction loops.
+  auto computeAll = [&](OpBuilder &inner, NestTile base, unsigned points,
+                        unsigned stride, ValueRange values) {
+    for (unsigned loop = 0; loop < indices.size(); ++loop)
+      if (isReduction(loop) && static_cast<int>(loop) != tileLoop)
+        base.setIndex(loop, indices[loop]);
+    Carried results(values);
+    for (unsigned point = 0; point < points; ++point) {
+      Carried outputs;
+      unsigned slot = stride == 1 ? point : point * stride;
+      unsigned perOutput = values.size() / numOutputs;
+      for (unsigned o = 0; o < numOutputs; ++o)
+        outputs.push_back(results[o * perOutput + slot]);
+      Carried computed = base.compute(inner, point, outputs);
+      for (unsigned o = 0; o < numOutputs; ++o)
+        results[o * perOutput + slot] = computed[o];
+    }
+    return results;
+  };
+
+  if (!split) {
+    single.loadInvariant(builder);
+    accumulators = reductionLoops(
+        builder, innerReductions(lane, -1), accumulators,
+        [&](OpBuilder &inner, ValueRange values) {
+          return computeAll(inner, single, single.size(), 1, values);
+        });
+  } else {
+    accumulators = reductionLoops(
+        builder, innerReductions(lane, tileLoop), accumulators,
+        [&](OpBuilder &inner, ValueRange values) {
+          LoopRange range = guardedRange(inner, loc, guards, tileLoop,
+                                         ranges[tileLoop], indices);
+          return stepThrough(
+              inner, loc, range, {tileSize, 1u}, 1, values,
+              [&](OpBuilder &body, Value index, unsigned step,
+                  ValueRange args) {
+                indices[tileLoop] = index;
+                NestTile nestTile(nest, indices, lane, laneWidth, laneVectors,
+                                  tileLoop, step);
+                nestTile.place(body);
+                indices[tileLoop] = Value();
+                return computeAll(body, nestTile, nestTile.size(),
+                                  step == tileSize ? 1 : tileSize, args);
+              });
+        });
+    // Add up the rows of the tile.
+    Carried combined;
+    for (unsigned o = 0; o < numOutputs; ++o)
+      for (unsigned v = 0; v < laneVectors; ++v) {
+        auto rows = ArrayRef(accumulators)
+                        .slice((o * laneVectors + v) * tileSize, tileSize);
+        SmallVector<Value> level(rows);
+        while (level.size() > 1) {
+          SmallVector<Value> next;
+          for (size_t i = 0; i + 1 < level.size(); i += 2)
+            next.push_back(
+                combine(builder, combiners[o], level[i], level[i + 1]));
+          if (level.size() % 2)
+            next.push_back(level.back());
+          level = next;
+        }
+        combined.push_back(level.front());
+      }
+    accumulators = combined;
+  }
+  unsigned points = single.size();
+  for (unsigned point = 0; point < points; ++point) {
+    Carried results;
+    for (unsigned o = 0; o < numOutputs; ++o)
+      results.push_back(accumulators[o * points + point]);
+    single.finish(builder, point, results);
+  }
+}
+
+void NestEmitter::emitUpdateTile(OpBuilder &builder, NestTile &nestTile) {
+  nestTile.loadInvariant(builder);
+  reductionLoops(builder, innerReductions(lane, -1), {},
+                 [&](OpBuilder &inner, ValueRange) {
+                   NestTile here = nestTile;
+                   for (unsigned loop = 0; loop < indices.size(); ++loop)
+                     if (isReduction(loop))
+                       here.setIndex(loop, indices[loop]);
+                   for (unsigned point = 0; point < here.size(); ++point) {
+                     Carried outputs;
+                     for (unsigned o = 0; o < op.getNumDpsInits(); ++o)
+                       outputs.push_back(here.loadOutput(inner, o, point));
+                     here.finish(inner, point,
+                                 here.compute(inner, point, outputs));
+                   }
+                   return Carried();
+                 });
+}
+
+void NestEmitter::emitFold(OpBuilder &builder) {
+  SmallVector<Operation *> combiners = findCombiners(op);
+  unsigned numOutputs = op.getNumDpsInits();
+  SmallVector<unsigned> steps = laneSteps(width, vectors, ranges[lane]);
+
+  // Every step along the lane has accumulators of its own: `vectors` vectors
+  // for the first, one for the others.
+  struct Part {
+    unsigned laneWidth, laneVectors, first;
+  };
+  SmallVector<Part> parts;
+  Carried accumulators;
+  for (unsigned step : steps) {
+    Part part;
+    part.laneWidth = std::min(step, width);
+    part.laneVectors = step / part.laneWidth;
+    part.first = accumulators.size();
+    parts.push_back(part);
+    for (unsigned o = 0; o < numOutputs; ++o)
+      for (unsigned v = 0; v < part.laneVectors; ++v)
+        accumulators.push_back(
+            splat(builder, loc,
+                  arith::ConstantOp::create(builder, loc,
+                                            neutralElement(combiners[o])),
+                  part.laneWidth));
+  }
+
+  accumulators = reductionLoops(
+      builder, innerReductions(lane, -1), accumulators,
+      [&](OpBuilder &inner, ValueRange values) {
+        return stepThrough(
+            inner, loc, ranges[lane], steps, 2, values,
+            [&](OpBuilder &body, Value index, unsigned step,
+                ValueRange args) {
+              const Part &part = parts[llvm::find(steps, step) - steps.begin()];
+              indices[lane] = index;
+              NestTile nestTile(nest, indices, lane, part.laneWidth,
+                                part.laneVectors, -1, 1);
+              nestTile.place(body);
+              indices[lane] = Value();
+              Carried results(args);
+              for (unsigned v = 0; v < part.laneVectors; ++v) {
+                Carried outputs;
+                for (unsigned o = 0; o < numOutputs; ++o)
+                  outputs.push_back(
+                      results[part.first + o * part.laneVectors + v]);
+                Carried computed = nestTile.compute(body, v, outputs);
+                for (unsigned o = 0; o < numOutputs; ++o)
+                  results[part.first + o * part.laneVectors + v] = computed[o];
+              }
+              return results;
+            });
+      });
+
+  // Vectors of equal width first, then across the lanes, widest first.
+  NestTile point(nest, indices, -1, 1, 1, -1, 1);
+  point.place(builder);
+  Carried results;
+  for (unsigned o = 0; o < numOutputs; ++o) {
+    llvm::SmallMapVector<unsigned, SmallVector<Value>, 4> byWidth;
+    for (const Part &part : parts)
+      for (unsigned v = 0; v < part.laneVectors; ++v)
+        byWidth[part.laneWidth].push_back(
+            accumulators[part.first + o * part.laneVectors + v]);
+    Value total;
+    for (auto &[_, level] : byWidth) {
+      while (level.size() > 1) {
+        SmallVector<Value> next;
+        for (size_t i = 0; i + 1 < level.size(); i += 2)
+          next.push_back(
+              combine(builder, combiners[o], level[i], level[i + 1]));
+        if (level.size() % 2)
+          next.push_back(level.back());
+        level = next;
+      }
+      Value sum = horizontal(builder, combiners[o], level.front());
+      total = total ? combine(builder, combiners[o], total, sum) : sum;
+    }
+    TypedAttr initial = nest.initial[o];
+    if (!total) // an empty lane
+      total = arith::ConstantOp::create(builder, loc,
+                                        neutralElement(combiners[o]));
+    if (!initial || initial != neutralElement(combiners[o]))
+      total = combine(builder, combiners[o],
+                      initialValue(builder, point, o, 0), total);
+    results.push_back(total);
+  }
+  point.finish(builder, 0, results);
+}
+
+void emitNestLoops(OpBuilder &builder, const Nest &nest,
+                   ArrayRef<LoopRange> ranges) {
+  NestEmitter(nest, ranges).emit(builder);
+}
+
+} // namespace cornu::codegen
