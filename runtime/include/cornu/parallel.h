@@ -26,6 +26,12 @@ void cornu_parallel_for(cornu_task task, void *context, int64_t count);
 /* The number of workers that cornu_parallel_for may use, at least 1. */
 int64_t cornu_worker_count(void);
 
+/* Sets that number, for programs that link libcornu; at first it is the number
+ * of CPUs that the process may use. Not while kernels run, and before the
+ * scratch blocks are sized. Mentioning this function is also what makes a
+ * linker take libcornu's pool and not the object's serial definitions. */
+void cornu_set_worker_count(int64_t workers);
+
 #ifdef __cplusplus
 }
 #endif

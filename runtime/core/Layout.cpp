@@ -1,0 +1,108 @@
+//===- Layout.cpp - Reading a model's descriptor --------------------------===//
+#include "runtime/core/Layout.h"
+
+namespace cornu::runtime {
+
+namespace {
+struct DtypeRow {
+  const char *name;
+  uint8_t bytes;
+};
+// In the order of cornu_dtype.
+constexpr DtypeRow kDtypes[] = {{"float32", 4}, {"float64", 8}, {"int8", 1},
+                                {"uint8", 1},   {"int32", 4},   {"int64", 8},
+                                {"bool", 1}};
+constexpr unsigned kNumDtypes = sizeof(kDtypes) / sizeof(kDtypes[0]);
+} // namespace
+
+uint64_t elementBytes(cornu_dtype dtype) {
+  return unsigned(dtype) < kNumDtypes ? kDtypes[dtype].bytes : 0;
+}
+
+const char *dtypeName(cornu_dtype dtype) {
+  return unsigned(dtype) < kNumDtypes ? kDtypes[dtype].name : "unknown";
+}
+
+bool elementCount(const int64_t *shape, int32_t rank, uint64_t &count) {
+  int64_t product = 1;
+  for (int32_t i = 0; i < rank; ++i)
+    if (shape[i] < 0 || __builtin_mul_overflow(product, shape[i], &product))
+      return false;
+  count = uint64_t(product);
+  return true;
+}
+
+static bool bytesOf(const int64_t *shape, int32_t rank, cornu_dtype dtype,
+                    uint64_t &bytes) {
+  uint64_t count;
+  return elementCount(shape, rank, count) &&
+         !__builtin_mul_overflow(count, elementBytes(dtype), &bytes);
+}
+
+bool sampleBytes(const cornu_tensor &tensor, uint64_t &bytes) {
+  return bytesOf(tensor.shape, tensor.rank, tensor.dtype, bytes);
+}
+
+bool variableBytes(const cornu_variable &variable, uint64_t &bytes) {
+  return bytesOf(variable.shape, variable.rank, variable.dtype, bytes);
+}
+
+bool scratchBytes(const cornu_scratch &scratch, uint64_t batch,
+                  uint64_t workers, uint64_t &bytes) {
+  uint64_t samples, workspaces;
+  return !__builtin_mul_overflow(scratch.per_sample, batch, &samples) &&
+         !__builtin_mul_overflow(scratch.per_worker, workers, &workspaces) &&
+         !__builtin_add_overflow(scratch.fixed, samples, &bytes) &&
+         !__builtin_add_overflow(bytes, workspaces, &bytes);
+}
+
+static bool equal(const char *a, const char *b) {
+  while (*a && *a == *b)
+    ++a, ++b;
+  return *a == *b;
+}
+
+const cornu_variable *findVariable(const cornu_model &model,
+                                   const char *name) {
+  for (int32_t i = 0; i < model.num_variables; ++i)
+    if (equal(model.variables[i].name, name))
+      return &model.variables[i];
+  return nullptr;
+}
+
+int resetMetrics(const cornu_model &model, void *state) {
+  if (model.reset_metrics)
+    return model.reset_metrics(state);
+  unsigned char *metrics =
+      static_cast<unsigned char *>(state) + model.metrics_offset;
+  for (uint64_t i = 0; i < model.metrics_bytes; ++i)
+    metrics[i] = 0;
+  return CORNU_OK;
+}
+
+uint64_t hashBytes(uint64_t hash, const void *data, uint64_t size) {
+  const unsigned char *bytes = static_cast<const unsigned char *>(data);
+  for (uint64_t i = 0; i < size; ++i)
+    hash = (hash ^ bytes[i]) * 0x100000001b3u;
+  return hash;
+}
+
+uint64_t layoutHash(const cornu_model &model) {
+  uint64_t hash =
+      hashBytes(kHashStart, &model.state_bytes, sizeof(model.state_bytes));
+  for (int32_t i = 0; i < model.num_variables; ++i) {
+    const cornu_variable &v = model.variables[i];
+    uint64_t length = 0;
+    while (v.name[length])
+      ++length;
+    // The terminator separates the name from what follows.
+    hash = hashBytes(hash, v.name, length + 1);
+    const uint64_t facts[] = {uint64_t(v.dtype), uint64_t(v.kind), v.offset,
+                              uint64_t(v.rank)};
+    hash = hashBytes(hash, facts, sizeof(facts));
+    hash = hashBytes(hash, v.shape, uint64_t(v.rank) * sizeof(v.shape[0]));
+  }
+  return hash;
+}
+
+} // namespace cornu::runtime

@@ -1,0 +1,200 @@
+//===- File.cpp - Mapped input files, output files written at once --------===//
+#include "runtime/host/File.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace cornu::runtime {
+
+static Error cannot(const char *verb, const String &path) {
+  int code = errno;
+  const char *remedy = "";
+  if (code == ENOENT)
+    remedy = "; check the path";
+  if (code == ENOSPC || code == EDQUOT)
+    remedy = "; free some space or choose another folder";
+  if (code == EACCES || code == EPERM)
+    remedy = "; check the permissions";
+  return failure("cannot %s '%s': %s%s", verb, path.c_str(), strerror(code),
+                 remedy);
+}
+
+bool fileExists(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0;
+}
+
+MappedFile::~MappedFile() {
+  if (address)
+    munmap(address, size);
+}
+
+Error MappedFile::open(const char *path) {
+  int descriptor = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0)
+    return cannot("open", path);
+  struct stat info;
+  Error error;
+  if (fstat(descriptor, &info) != 0)
+    error = cannot("read", path);
+  else if (!S_ISREG(info.st_mode))
+    error = failure("'%s' is not a regular file: it cannot be mapped; copy "
+                    "the data into a file first",
+                    path);
+  else if (info.st_size == 0)
+    error = failure("'%s' is empty", path);
+  if (!error) {
+    size = uint64_t(info.st_size);
+    address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (address == MAP_FAILED) {
+      address = nullptr;
+      error = cannot("map", path);
+    }
+  }
+  close(descriptor);
+  return error;
+}
+
+OutputFile::~OutputFile() {
+  if (descriptor >= 0)
+    close(descriptor);
+  if (!temporary.empty())
+    unlink(temporary.c_str());
+}
+
+Error OutputFile::failed(const char *what) { return cannot(what, path); }
+
+Error OutputFile::create(const char *name) {
+  path = target = String(name);
+  struct stat info;
+  bool exists = stat(name, &info) == 0;
+  if (exists && !S_ISREG(info.st_mode)) {
+    descriptor = ::open(name, O_WRONLY | O_CLOEXEC);
+    return descriptor < 0 ? failed("write") : success();
+  }
+  if (exists)
+    if (char *resolved = realpath(name, nullptr)) {
+      target = String(resolved);
+      free(resolved);
+    }
+  String beside = format("%s.tmp.%d", target.c_str(), int(getpid()));
+  descriptor = ::open(beside.c_str(),
+                      O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor < 0)
+    return failed("create");
+  temporary = std::move(beside);
+  return success();
+}
+
+static bool writeAll(int descriptor, const char *data, uint64_t size) {
+  while (size) {
+    ssize_t written = write(descriptor, data, size);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return false;
+    data += written;
+    size -= uint64_t(written);
+  }
+  return true;
+}
+
+Error OutputFile::write(const void *data, uint64_t size) {
+  if (writeAll(descriptor, static_cast<const char *>(data), size))
+    return success();
+  return failed("write");
+}
+
+Error OutputFile::writeAt(uint64_t offset, const void *data, uint64_t size) {
+  const char *bytes = static_cast<const char *>(data);
+  while (size) {
+    ssize_t written = pwrite(descriptor, bytes, size, off_t(offset));
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return failed("write");
+    bytes += written;
+    offset += uint64_t(written);
+    size -= uint64_t(written);
+  }
+  return success();
+}
+
+Error OutputFile::commit() {
+  // A pipe cannot be synchronized, which is no error.
+  if (fsync(descriptor) != 0 && errno != EINVAL && errno != EROFS &&
+      errno != ENOTSUP)
+    return failed("write");
+  int closing = descriptor;
+  descriptor = -1;
+  if (close(closing) != 0)
+    return failed("write");
+  if (temporary.empty())
+    return success();
+  if (rename(temporary.c_str(), target.c_str()) != 0)
+    return failed("create");
+  temporary.clear();
+  // The new name itself must survive a power cut too.
+  std::string_view folder = target;
+  while (!folder.empty() && folder.back() != '/')
+    folder.remove_suffix(1);
+  int directory = ::open(folder.empty() ? "." : String(folder).c_str(),
+                         O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory >= 0) {
+    fsync(directory);
+    close(directory);
+  }
+  return success();
+}
+
+AppendFile::~AppendFile() {
+  if (descriptor >= 0)
+    ::close(descriptor);
+}
+
+Error AppendFile::open(const char *name) {
+  path = String(name);
+  descriptor =
+      ::open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  return descriptor < 0 ? cannot("create", path) : success();
+}
+
+Error AppendFile::append(std::string_view line) {
+  struct stat info;
+  bool regular = fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode);
+  if (writeAll(descriptor, line.data(), line.size()))
+    return success();
+  Error error = cannot("write", path);
+  if (regular && ftruncate(descriptor, info.st_size) != 0)
+    return error;
+  return error;
+}
+
+Error AppendFile::close() {
+  int closing = descriptor;
+  descriptor = -1;
+  return closing >= 0 && ::close(closing) != 0 ? cannot("write", path)
+                                               : success();
+}
+
+static void onTruncation(int) {
+  static const char kMessage[] =
+      "error: a data file became shorter while it was being read; another "
+      "program has changed it\n";
+  if (write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1) < 0)
+    _exit(1);
+  _exit(1);
+}
+
+void handleTruncation() {
+  struct sigaction action = {};
+  action.sa_handler = onTruncation;
+  sigaction(SIGBUS, &action, nullptr);
+}
+
+} // namespace cornu::runtime

@@ -1,0 +1,122 @@
+//===- Source.h - The rows of one array or table --------------------------===//
+//
+// What `--input FILE` names becomes a Source: rows of numbers of one shape,
+// which are converted into a model's tensor when a batch asks for them.
+//
+//   Source source;
+//   if (Error error = files.open("x.npz:images", "x", source)) return error;
+//   if (Error error = source.fit(model.inputs[0], "input")) return error;
+//   if (Error error = source.gather({order, first, 32}, staging)) return error;
+//
+//===----------------------------------------------------------------------===//
+#ifndef CORNU_RUNTIME_HOST_SOURCE_H
+#define CORNU_RUNTIME_HOST_SOURCE_H
+
+#include "runtime/host/Array.h"
+#include "runtime/host/Csv.h"
+#include "runtime/host/Zip.h"
+
+namespace cornu::runtime {
+
+/// Which rows: order[first .. first + count), or, without an order, the
+/// consecutive ones.
+struct RowRange {
+  const uint32_t *order = nullptr;
+  int64_t first = 0;
+  int64_t count = 0;
+
+  int64_t operator[](int64_t i) const {
+    return order ? int64_t(order[first + i]) : first + i;
+  }
+};
+
+class Source {
+public:
+  /// How messages call it: "data.csv:label".
+  String label;
+
+  int64_t rows() const { return numRows; }
+  /// Without the leading dimension.
+  const Vector<int64_t> &shape() const { return sampleShape; }
+  bool integers() const { return !table && !isFloat(array.type.element); }
+
+  Error setArray(String label, Array contents);
+  Error setTable(String label, CsvTable *contents, Vector<int> columns);
+
+  /// Checks that rows can become samples of `tensor`, with Keras's rank
+  /// repair: one trailing dimension of size 1 may be missing or too many. A
+  /// table's rows take any shape of as many numbers. `role` is "input".
+  Error fit(const cornu_tensor &tensor, const char *role);
+
+  /// Converts the rows into `out`, as the tensor given to fit.
+  Error gather(const RowRange &range, void *out);
+
+private:
+  Error gatherArray(const RowRange &range, char *out);
+  Error gatherTable(const RowRange &range, char *out);
+  Error badNumber(const RowRange &range, int64_t firstRow,
+                  const Misfit &misfit) const;
+
+  int64_t numRows = 0;
+  Vector<int64_t> sampleShape;
+  cornu_tensor target = {};
+  uint64_t elements = 0; ///< of a sample
+  // An array...
+  Array array;
+  uint64_t rowStride = 0;           ///< bytes
+  Vector<uint64_t> elementOffsets;  ///< of a column-major sample, row-major
+  Vector<char> rowBuffer;           ///< one such sample, gathered
+  // ... or columns of a table.
+  CsvTable *table = nullptr;
+  Vector<int> columns;
+  Vector<int32_t> slots;
+  Vector<double> values;
+};
+
+/// The files of a command line, each opened once.
+class Files {
+public:
+  struct Location {
+    String path;
+    String part;
+  };
+  /// Splits FILE:PART.
+  static Location locate(const char *spec);
+
+  /// Opens FILE or FILE:PART. PART is a member of a .npz or columns of a .csv,
+  /// "a,b". Without it: the member called `name` or `role` ("x", "y") or the
+  /// only one; all columns but those that `taken` lists.
+  Error open(const char *spec, const char *name, const char *role,
+             Source &source);
+
+  /// Notes the columns that FILE:PART names, so that a later FILE without a
+  /// part means the others.
+  Error reserveColumns(const char *spec);
+
+  /// Members of a .npz, columns of a .csv with a header, else none.
+  Error parts(const char *spec, Vector<String> &names);
+
+private:
+  enum class Kind { Npy, Npz, Idx, Csv };
+  struct Entry {
+    String path;
+    Kind kind = Kind::Npy;
+    MappedFile file;
+    Vector<ZipMember> members;
+    CsvTable table;
+    Vector<int> taken; ///< columns of the table named by a part
+  };
+
+  Error entryOf(const String &path, Entry *&entry);
+  Error openMember(Entry &entry, const String &part, const char *name,
+                   const char *role, Source &source);
+  Error openColumns(Entry &entry, const String &part, Source &source);
+  Error findColumns(Entry &entry, const String &part, Vector<int> &columns);
+
+  Vector<Owned<Entry>> entries;
+  Vector<Vector<char>> memory; ///< decompressed members
+};
+
+} // namespace cornu::runtime
+
+#endif // CORNU_RUNTIME_HOST_SOURCE_H
