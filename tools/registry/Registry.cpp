@@ -36,6 +36,7 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "passes/graph/Passes.h"
 
 using namespace mlir;
 
@@ -43,6 +44,7 @@ namespace cornu::tools {
 
 void registerCompilerDialects(DialectRegistry &registry) {
   registry.insert<nn::NNDialect, codegen::CodegenDialect>();
+  graph::registerDerivatives(registry);
   registry.insert<affine::AffineDialect, arith::ArithDialect,
                   bufferization::BufferizationDialect, cf::ControlFlowDialect,
                   func::FuncDialect, index::IndexDialect, linalg::LinalgDialect,
@@ -82,6 +84,7 @@ void registerAllDialects(DialectRegistry &registry) {
 }
 
 void registerCompilerPasses() {
+  graph::registerGraphPasses();
   codegen::registerTargetPasses();
   codegen::registerEmitPasses();
 }

@@ -1,0 +1,57 @@
+//===- Passes.td - The passes on nn IR ---------------------*- tablegen -*-===//
+
+#ifndef CORNU_PASSES_GRAPH_PASSES
+#define CORNU_PASSES_GRAPH_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def BuildEntries : Pass<"nn-build-entries", "::mlir::ModuleOp"> {
+  let summary = "make the entry functions of a model";
+  let description = [{
+    From `@forward`, `@loss`, `@metrics`, `@metric_results` and the module's
+    `nn.optimizer` builds
+
+      @predict          inputs -> outputs
+      @evaluate_step    inputs, targets, sample weights ->
+      @train_step       inputs, targets, sample weights ->
+      @gradients        inputs, targets, sample weights -> gradients
+      @apply_gradients  gradients ->
+      @metric_results   -> results of the metrics
+
+    Each reads its variables at the start, is pure in between, and assigns
+    variables at the end. The functions it is made from are removed, and the
+    optimizer's variables are added. With `inference-only`, or if the model has
+    no loss, there is only `@predict`.
+  }];
+  let options = [
+    Option<"inferenceOnly", "inference-only", "bool", "false", "keep only @predict">
+  ];
+  let dependentDialects = ["::cornu::nn::NNDialect", "::mlir::func::FuncDialect"];
+}
+
+def Specialize : Pass<"nn-specialize"> {
+  let summary = "resolve nn.if_training and nn.stop_gradient for one mode";
+  let options = [
+    Option<"training", "training", "bool", "false", "the mode: training, else inference">
+  ];
+}
+
+def PromoteVariables : Pass<"nn-promote-variables", "::mlir::func::FuncOp"> {
+  let summary = "read variables first, assign them last, pass values in between";
+}
+
+def Differentiate : Pass<"nn-differentiate", "::mlir::func::FuncOp"> {
+  let summary = "append the gradients of a scalar result (for tests)";
+  let description = [{
+    For a function whose first result is a scalar: appends to its results the
+    gradients of that scalar for each float argument. Running it again
+    differentiates the sum of the first argument's gradient when `again` is
+    set, which tests derivatives of derivatives.
+  }];
+  let options = [
+    Option<"again", "again", "bool", "false", "differentiate the last result's sum instead of the first result">
+  ];
+  let dependentDialects = ["::cornu::nn::NNDialect"];
+}
+
+#endif // CORNU_PASSES_GRAPH_PASSES

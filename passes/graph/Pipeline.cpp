@@ -1,0 +1,32 @@
+//===- Pipeline.cpp - From the importer's functions to kernels ------------===//
+
+#include "passes/graph/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace cornu::graph {
+
+void buildGraphPipeline(OpPassManager &manager, const GraphOptions &options) {
+  // @forward, @loss, @metrics -> @predict, @train_step, ...
+  BuildEntriesOptions entries;
+  entries.inferenceOnly = options.inferenceOnly;
+  manager.addPass(createBuildEntries(entries));
+  manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
+  manager.addNestedPass<func::FuncOp>(createCSEPass());
+}
+
+#define GEN_PASS_REGISTRATION
+#include "passes/graph/Passes.h.inc"
+
+void registerGraphPasses() {
+  registerGraphPassesPasses();
+  PassPipelineRegistration<GraphOptions>(
+      "nn-graph", "entry functions of kernels from the importer's functions",
+      buildGraphPipeline);
+}
+
+} // namespace cornu::graph

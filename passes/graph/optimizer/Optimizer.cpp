@@ -1,0 +1,229 @@
+//===- Optimizer.cpp - An optimizer's step as nn IR -----------------------===//
+//
+// The order of Keras: clip the gradients, decay the weights, update, count.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/graph/optimizer/Optimizer.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+
+namespace cornu::graph {
+
+//===----------------------------------------------------------------------===//
+// Config
+//===----------------------------------------------------------------------===//
+
+Config::Config(DictionaryAttr attribute) : keys(attribute) {
+  auto className = attribute.getAs<StringAttr>("class_name");
+  if (!className)
+    className = attribute.getAs<StringAttr>("name");
+  if (auto nested = attribute.getAs<DictionaryAttr>("config"))
+    keys = nested;
+  name = className ? className.getValue().lower() : "";
+}
+
+static std::optional<double> numberOf(Attribute attribute) {
+  if (auto number = dyn_cast_or_null<FloatAttr>(attribute))
+    return number.getValueAsDouble();
+  auto number = dyn_cast_or_null<IntegerAttr>(attribute);
+  if (number && !number.getType().isInteger(1))
+    return static_cast<double>(number.getInt());
+  return std::nullopt;
+}
+
+std::optional<double> Config::number(StringRef key) const {
+  return numberOf(get(key));
+}
+
+bool Config::flag(StringRef key, bool otherwise) const {
+  auto flag = keys.getAs<BoolAttr>(key);
+  return flag ? flag.getValue() : otherwise;
+}
+
+SmallVector<double> Config::numbers(StringRef key) const {
+  SmallVector<double> numbers;
+  if (auto array = keys.getAs<ArrayAttr>(key))
+    for (Attribute element : array)
+      numbers.push_back(numberOf(element).value_or(0));
+  return numbers;
+}
+
+std::optional<Config> Config::nested(StringRef key) const {
+  if (auto dictionary = keys.getAs<DictionaryAttr>(key))
+    return Config(dictionary);
+  return std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// State
+//===----------------------------------------------------------------------===//
+
+Value OptimizerState::read(StringRef name, RankedTensorType type,
+                           double initial) {
+  Value &value = values[name];
+  if (value)
+    return value;
+  if (!module.lookupSymbol<nn::VariableOp>(name)) {
+    // After the variables that are there, before the functions.
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(module.getBody());
+    for (auto variable : module.getOps<nn::VariableOp>())
+      builder.setInsertionPointAfter(variable);
+    ElementsAttr first;
+    Type element = type.getElementType();
+    if (initial != 0)
+      first = DenseElementsAttr::get(
+          type, isa<FloatType>(element)
+                    ? Attribute(builder.getFloatAttr(element, initial))
+                    : builder.getIntegerAttr(element,
+                                             static_cast<int64_t>(initial)));
+    nn::VariableOp::create(builder, loc, nn::VariableKind::optimizer, name,
+                           type, first, DictionaryAttr(), StringAttr());
+  }
+  value = nn::ReadOp::create(builder, loc, type, name);
+  return value;
+}
+
+void OptimizerState::assign(StringRef name, Value value) {
+  nn::AssignOp::create(builder, loc, name, value);
+}
+
+//===----------------------------------------------------------------------===//
+// Clipping
+//===----------------------------------------------------------------------===//
+
+static Value norm(const Math &m, Value x) {
+  return m.sqrt(m.sumAll(m.square(x)));
+}
+
+/// Clips the gradients by value, by each one's norm, or by the norm of all.
+static void clip(const Math &m, const Config &config,
+                 MutableArrayRef<Trained> variables) {
+  if (double limit = config.number("clipnorm", 0); limit > 0) {
+    // g * c / max(norm, c)
+    for (Trained &v : variables)
+      v.gradient = m.divide(
+          m.multiply(v.gradient, limit),
+          m.maximum(norm(m, v.gradient), m.number(v.gradient, limit)));
+    return;
+  }
+  if (double limit = config.number("global_clipnorm", 0); limit > 0) {
+    Value squares;
+    for (Trained &v : variables) {
+      Value square = m.sumAll(m.square(v.gradient));
+      squares = squares ? m.add(squares, square) : square;
+    }
+    Value total = m.sqrt(squares);
+    Value scale = m.multiply(
+        m.minimum(m.divide(m.number(total, 1), total),
+                  m.number(total, 1 / limit)),
+        limit);
+    // Zero, or NaN for an infinite norm, so that it spreads.
+    scale = m.add(scale, m.subtract(total, total));
+    for (Trained &v : variables)
+      v.gradient = m.multiply(v.gradient, scale);
+    return;
+  }
+  if (double limit = config.number("clipvalue", 0); limit > 0)
+    for (Trained &v : variables)
+      v.gradient = m.minimum(m.maximum(v.gradient, m.number(v.gradient, -limit)),
+                             m.number(v.gradient, limit));
+}
+
+//===----------------------------------------------------------------------===//
+// The step
+//===----------------------------------------------------------------------===//
+
+static const OptimizerEntry *findOptimizer(StringRef name) {
+  for (ArrayRef<OptimizerEntry> table :
+       {momentumOptimizers(), adamOptimizers(), adaptiveOptimizers()})
+    for (const OptimizerEntry &entry : table)
+      if (entry.name.equals_insensitive(name))
+        return &entry;
+  return nullptr;
+}
+
+/// Reports what the step would silently leave out.
+static LogicalResult checkSupported(ModuleOp module, const Config &config) {
+  if (config.flag("use_ema"))
+    return module.emitError("optimizer '")
+           << config.className() << "': use_ema is not supported; set it to "
+           << "false";
+  if (config.number("gradient_accumulation_steps", 1) > 1)
+    return module.emitError("optimizer '")
+           << config.className()
+           << "': gradient_accumulation_steps is not supported; use a larger "
+              "batch";
+  if (config.number("loss_scale_factor", 1) != 1)
+    return module.emitError("optimizer '")
+           << config.className() << "': loss_scale_factor is not supported";
+  return success();
+}
+
+LogicalResult buildOptimizerStep(ModuleOp module, OpBuilder &builder,
+                                 ArrayRef<Trained> trained) {
+  auto attribute = module->getAttrOfType<DictionaryAttr>("nn.optimizer");
+  if (!attribute)
+    return module.emitError("has no nn.optimizer to train with");
+  Config config(attribute);
+  const OptimizerEntry *entry = findOptimizer(config.className());
+  if (!entry) {
+    InFlightDiagnostic error = module.emitError("optimizer '")
+                               << config.className()
+                               << "' is not supported; supported are ";
+    SmallVector<StringRef> names;
+    for (ArrayRef<OptimizerEntry> table :
+         {momentumOptimizers(), adamOptimizers(), adaptiveOptimizers()})
+      for (const OptimizerEntry &known : table)
+        names.push_back(known.name);
+    return error << llvm::join(names, ", ");
+  }
+  if (failed(checkSupported(module, config)))
+    return failure();
+
+  Location loc = NameLoc::get(builder.getStringAttr("optimizer"));
+  Math m(builder, loc);
+  OptimizerState state(module, builder, loc);
+  auto scalarOf = [](Type type) { return RankedTensorType::get({}, type); };
+  Value iteration =
+      state.read("optimizer/iteration", scalarOf(builder.getI32Type()));
+  Value learningRate;
+  if (std::optional<Config> schedule = config.nested("learning_rate")) {
+    learningRate =
+        buildSchedule(m, *schedule, m.convert(iteration, builder.getF32Type()));
+    if (!learningRate)
+      return module.emitError("learning-rate schedule '")
+             << schedule->className() << "' is not supported";
+  } else {
+    learningRate =
+        state.read("optimizer/learning_rate", scalarOf(builder.getF32Type()),
+                   config.number("learning_rate", entry->learningRate));
+  }
+  Value next = m.add(iteration, 1.0);
+
+  SmallVector<Trained> variables(trained);
+  clip(m, config, variables);
+  double decay = config.number("weight_decay", entry->weightDecay);
+  for (const Trained &v : variables) {
+    Update update(builder, NameLoc::get(builder.getStringAttr(
+                               "optimizer/" + v.path)),
+                  config, state, v.path);
+    Type element = nn::elementType(v.value);
+    update.variable = v.value;
+    update.gradient = v.gradient;
+    update.learningRate = m.convert(learningRate, element);
+    update.step = m.convert(next, element);
+    if (decay != 0)
+      update.variable = update.subtract(
+          v.value, update.multiply(update.multiply(v.value, decay),
+                                   update.learningRate));
+    state.assign(v.path, entry->rule(update));
+  }
+  state.assign("optimizer/iteration", next);
+  return success();
+}
+
+} // namespace cornu::graph
