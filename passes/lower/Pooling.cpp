@@ -1,0 +1,274 @@
+//===- Pooling.cpp - Reductions of windows and their gradients ------------===//
+//
+// A pool is a reduction of windows of a padded operand; an operand that is
+// never read gives the window its size:
+//
+//   %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] { -inf }
+//   %y = linalg.generic {(n, oh, ow, kh, kw, c)
+//          -> (n, oh * s + kh, ow * s + kw, c)            // %p
+//          -> (kh, kw)                                    // the window
+//          -> (n, oh, ow, c), reduction in kh, kw} { arith.maximumf }
+//
+// The gradients add into the positions of a window, an output map as above:
+// n and c are parallel, the windows follow one another. That of max_pool first
+// finds the number of the tap where each window has its first maximum.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/lower/KernelLowering.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace cornu::nn;
+
+namespace cornu::lower {
+
+static constexpr double kLowest = -std::numeric_limits<double>::infinity();
+
+namespace {
+
+/// The windows of a pool: loops (n, o..., t..., c).
+class Windows {
+public:
+  template <typename Op>
+  Windows(KernelLowering &kernel, Op op, RankedTensorType input,
+          RankedTensorType output, OpFoldResult batch)
+      : kernel(kernel), loc(op.getLoc()), window(op.getWindow()),
+        strides(op.getStrides()), input(input) {
+    OpBuilder &b = kernel.builder();
+    sizes.push_back(batch);
+    for (unsigned d = 0; d < rank(); ++d) {
+      int64_t outputs = output.getDimSize(d + 1);
+      sizes.push_back(b.getIndexAttr(outputs));
+      low.push_back(op.getPadding()[2 * d]);
+      high.push_back(std::max<int64_t>(0, (outputs - 1) * strides[d] +
+                                              window[d] - low[d] -
+                                              input.getDimSize(d + 1)));
+    }
+    for (int64_t size : window)
+      sizes.push_back(b.getIndexAttr(size));
+    sizes.push_back(b.getIndexAttr(input.getShape().back()));
+  }
+
+  unsigned rank() const { return window.size(); }
+  unsigned firstTap() const { return 1 + rank(); }
+  unsigned channel() const { return 1 + 2 * rank(); }
+
+  Value pad(Value tensor, double value) {
+    return kernel.padSpatial(loc, tensor, low, high, value);
+  }
+  Index positions(Nest &nest) {
+    Index index{nest.dim(0)};
+    for (unsigned d = 0; d < rank(); ++d)
+      index.push_back(nest.dim(1 + d) * strides[d] + nest.dim(firstTap() + d));
+    index.push_back(nest.dim(channel()));
+    return index;
+  }
+  Index outputs(Nest &nest) {
+    Index index = nest.dims(0, 1 + rank());
+    index.push_back(nest.dim(channel()));
+    return index;
+  }
+  /// The number of the tap, row-major.
+  AffineExpr tapNumber(Nest &nest) {
+    AffineExpr number = nest.constant(0);
+    for (unsigned d = 0; d < rank(); ++d)
+      number = number * window[d] + nest.dim(firstTap() + d);
+    return number;
+  }
+  /// Taps reduce.
+  SmallVector<IteratorType> gathering() {
+    SmallVector<IteratorType> kinds(sizes.size(), IteratorType::parallel);
+    for (unsigned d = 0; d < rank(); ++d)
+      kinds[firstTap() + d] = IteratorType::reduction;
+    return kinds;
+  }
+  /// Taps and windows add into positions that they share.
+  SmallVector<IteratorType> scattering() {
+    SmallVector<IteratorType> kinds = gathering();
+    for (unsigned d = 0; d < rank(); ++d)
+      kinds[1 + d] = IteratorType::reduction;
+    return kinds;
+  }
+  Sizes outputShape() {
+    Sizes shape(sizes.begin(), sizes.begin() + 1 + rank());
+    shape.push_back(sizes.back());
+    return shape;
+  }
+
+  /// A zero tensor of the padded input's shape, or `exact` if nothing is
+  /// padded.
+  Value zeros(Type element, Value exact) {
+    bool fits = llvm::all_of(llvm::concat<int64_t>(low, high),
+                             [](int64_t amount) { return amount == 0; });
+    Sizes shape{sizes[0]};
+    for (unsigned d = 0; d < rank(); ++d)
+      shape.push_back(kernel.builder().getIndexAttr(
+          low[d] + input.getDimSize(d + 1) + high[d]));
+    shape.push_back(sizes.back());
+    Value tensor = fits ? exact : kernel.emptyTensor(loc, shape, element);
+    return kernel.fill(loc, kernel.constant(loc, element, 0), tensor);
+  }
+
+  /// Runs a scattering nest that adds `read`(nest) at the positions, and
+  /// returns the tensor without the padding.
+  Value scatter(Value exact, llvm::function_ref<Value(Nest &)> read) {
+    assert(llvm::all_of(low, [](int64_t amount) { return amount >= 0; }) &&
+           "pools do not crop");
+    OpBuilder &b = kernel.builder();
+    Type element = elementType(exact);
+    Value target = zeros(element, exact);
+    Nest nest(kernel, loc, sizes);
+    Value addend = read(nest);
+    Value sum = nest.finish(target, positions(nest), scattering(),
+                            [&](OpBuilder &body, ValueRange present) {
+                              return SmallVector<Value>{arith::AddFOp::create(
+                                  body, loc, present[0], addend)};
+                            })[0];
+    if (sum.getType() == exact.getType())
+      return sum;
+    RankedTensorType type = tensorType(exact);
+    Sizes offsets, extents, ones(type.getRank(), b.getIndexAttr(1));
+    for (int64_t d = 0; d < type.getRank(); ++d) {
+      bool spatial = d > 0 && d <= static_cast<int64_t>(rank());
+      offsets.push_back(b.getIndexAttr(spatial ? low[d - 1] : 0));
+      extents.push_back(tensorSize(b, loc, exact, d));
+    }
+    Value slice = tensor::ExtractSliceOp::create(b, loc, sum, offsets, extents,
+                                                 ones);
+    return linalg::CopyOp::create(b, loc, slice, exact).getResult(0);
+  }
+
+  KernelLowering &kernel;
+  Location loc;
+  ArrayRef<int64_t> window, strides;
+  RankedTensorType input;
+  Sizes sizes;
+  Shape low, high;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Sums
+//===----------------------------------------------------------------------===//
+
+void KernelLowering::lowerSumPool(SumPoolOp op) {
+  Location loc = op.getLoc();
+  Windows windows(*this, op, tensorType(op.getInput()), tensorType(op),
+                  sizeOf(op.getInput(), 0));
+  Value x = windows.pad(tensorOf(op.getInput()), 0);
+  Nest nest(*this, loc, windows.sizes);
+  Value element = nest.readTensor(x, windows.positions(nest));
+  Value tensor =
+      fill(loc, constant(loc, elementType(op), 0), destination(op));
+  store(op, nest.finish(tensor, windows.outputs(nest), windows.gathering(),
+                        [&](OpBuilder &body, ValueRange present) {
+                          return SmallVector<Value>{arith::AddFOp::create(
+                              body, loc, present[0], element)};
+                        })[0]);
+}
+
+void KernelLowering::lowerSumPoolGradient(SumPoolGradientOp op) {
+  Windows windows(*this, op, tensorType(op), tensorType(op.getOutput()),
+                  sizeOf(op.getOutput(), 0));
+  Value dy = tensorOf(op.getOutput());
+  store(op, windows.scatter(destination(op), [&](Nest &nest) {
+          return nest.readTensor(dy, windows.outputs(nest));
+        }));
+}
+
+//===----------------------------------------------------------------------===//
+// Maxima
+//===----------------------------------------------------------------------===//
+
+void KernelLowering::lowerMaxPool(MaxPoolOp op) {
+  Location loc = op.getLoc();
+  Windows windows(*this, op, tensorType(op.getInput()), tensorType(op),
+                  sizeOf(op.getInput(), 0));
+  Value x = windows.pad(tensorOf(op.getInput()), kLowest);
+  Nest nest(*this, loc, windows.sizes);
+  Value element = nest.readTensor(x, windows.positions(nest));
+  Value tensor =
+      fill(loc, constant(loc, elementType(op), kLowest), destination(op));
+  store(op, nest.finish(tensor, windows.outputs(nest), windows.gathering(),
+                        [&](OpBuilder &body, ValueRange present) {
+                          return SmallVector<Value>{arith::MaximumFOp::create(
+                              body, loc, present[0], element)};
+                        })[0]);
+}
+
+/// The best element of each window so far and what goes with it: the
+/// candidate's companion where the candidate is larger.
+static SmallVector<Value> keepLarger(Location loc, OpBuilder &body,
+                                     Value candidate, Value companion,
+                                     ValueRange present) {
+  Value larger = arith::CmpFOp::create(body, loc, arith::CmpFPredicate::OGT,
+                                       candidate, present[0]);
+  return {arith::SelectOp::create(body, loc, larger, candidate, present[0]),
+          arith::SelectOp::create(body, loc, larger, companion, present[1])};
+}
+
+void KernelLowering::lowerMaxPoolScatter(MaxPoolScatterOp op) {
+  Location loc = op.getLoc();
+  Windows windows(*this, op, tensorType(op), tensorType(op.getOutput()),
+                  sizeOf(op.getInput(), 0));
+  Type element = elementType(op), i32 = builder().getI32Type();
+  Value x = windows.pad(tensorOf(op.getInput()), kLowest);
+  Value dy = tensorOf(op.getOutput());
+
+  Value best = fill(loc, constant(loc, element, kLowest),
+                    emptyTensor(loc, windows.outputShape(), element));
+  Value first = fill(loc, constant(loc, i32, 0),
+                     emptyTensor(loc, windows.outputShape(), i32));
+  Nest search(*this, loc, windows.sizes);
+  Value candidate = search.readTensor(x, windows.positions(search));
+  Value tap = arith::IndexCastOp::create(
+      search.body(), loc, i32, search.position(windows.tapNumber(search)));
+  Index outputs = windows.outputs(search);
+  first = search.finish({best, first}, {outputs, outputs}, windows.gathering(),
+                        [&](OpBuilder &body, ValueRange present) {
+                          return keepLarger(loc, body, candidate, tap, present);
+                        })[1];
+
+  store(op, windows.scatter(destination(op), [&](Nest &nest) -> Value {
+          Value chosen = nest.readTensor(first, windows.outputs(nest));
+          Value gradient = nest.readTensor(dy, windows.outputs(nest));
+          OpBuilder &body = nest.body();
+          Value here = arith::IndexCastOp::create(
+              body, loc, i32, nest.position(windows.tapNumber(nest)));
+          Value equal = arith::CmpIOp::create(
+              body, loc, arith::CmpIPredicate::eq, chosen, here);
+          Value zero = arith::ConstantOp::create(
+              body, loc, body.getFloatAttr(element, 0));
+          return arith::SelectOp::create(body, loc, equal, gradient, zero);
+        }));
+}
+
+void KernelLowering::lowerMaxPoolGather(MaxPoolGatherOp op) {
+  Location loc = op.getLoc();
+  Windows windows(*this, op, tensorType(op.getInput()), tensorType(op),
+                  sizeOf(op.getInput(), 0));
+  Type element = elementType(op);
+  Value x = windows.pad(tensorOf(op.getInput()), kLowest);
+  Value values = windows.pad(tensorOf(op.getValues()), 0);
+  Value best = fill(loc, constant(loc, element, kLowest),
+                    emptyTensor(loc, windows.outputShape(), element));
+  Value tensor = fill(loc, constant(loc, element, 0), destination(op));
+  Nest nest(*this, loc, windows.sizes);
+  Value candidate = nest.readTensor(x, windows.positions(nest));
+  Value companion = nest.readTensor(values, windows.positions(nest));
+  Index outputs = windows.outputs(nest);
+  store(op, nest.finish({best, tensor}, {outputs, outputs},
+                        windows.gathering(),
+                        [&](OpBuilder &body, ValueRange present) {
+                          return keepLarger(loc, body, candidate, companion,
+                                            present);
+                        })[1]);
+}
+
+} // namespace cornu::lower
