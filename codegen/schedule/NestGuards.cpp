@@ -82,8 +82,8 @@ static Value divide(OpBuilder &builder, Location loc, Value value,
   return arith::FloorDivSIOp::create(builder, loc, value, by);
 }
 
-LoopRange guardedRange(OpBuilder &builder, Location loc,
-                       ArrayRef<Guard> guards, unsigned loop, LoopRange range,
+NestRange guardedRange(OpBuilder &builder, Location loc,
+                       ArrayRef<Guard> guards, unsigned loop, NestRange range,
                        ArrayRef<Value> indices) {
   for (const Guard &guard : guards) {
     int64_t factor = guard.coefficients[loop];

@@ -36,9 +36,9 @@ llvm::SmallVector<Guard> guardsOf(mlir::linalg::GenericOp op);
 
 /// `range` of loop `loop`, narrowed by the guards whose other loops have a
 /// known index.
-LoopRange guardedRange(mlir::OpBuilder &builder, mlir::Location loc,
+NestRange guardedRange(mlir::OpBuilder &builder, mlir::Location loc,
                        llvm::ArrayRef<Guard> guards, unsigned loop,
-                       LoopRange range,
+                       NestRange range,
                        llvm::ArrayRef<mlir::Value> indices);
 
 /// The part [first, second) of loop `loop` of which no guard that mentions it

@@ -71,9 +71,9 @@ static Value horizontal(OpBuilder &builder, Operation *combiner, Value value) {
 // Loops
 //===----------------------------------------------------------------------===//
 
-SmallVector<LoopRange> fullRanges(OpBuilder &builder, linalg::GenericOp op) {
+SmallVector<NestRange> fullRanges(OpBuilder &builder, linalg::GenericOp op) {
   Location loc = op.getLoc();
-  SmallVector<LoopRange> ranges;
+  SmallVector<NestRange> ranges;
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
@@ -100,10 +100,14 @@ static std::optional<int64_t> constantOf(Value value) {
 }
 
 /// The number of iterations if it is known.
-static std::optional<int64_t> staticExtent(const LoopRange &range) {
+static std::optional<int64_t> staticExtent(const NestRange &range) {
   auto lower = constantOf(range.lower), upper = constantOf(range.upper);
   if (lower && upper)
     return std::max<int64_t>(0, *upper - *lower);
+  // upper = lower + constant, as for the tasks of an even cut.
+  auto add = range.upper.getDefiningOp<arith::AddIOp>();
+  if (add && add.getLhs() == range.lower)
+    return constantOf(add.getRhs());
   return std::nullopt;
 }
 
@@ -131,7 +135,7 @@ static Carried forLoop(OpBuilder &builder, Location loc, Value lower,
 /// `smaller` (of the same kind of body), then powers of two below it if the
 /// extent is static, ones if not. Full steps that are one or `unroll` at most
 /// are not a loop.
-static Carried stepThrough(OpBuilder &builder, Location loc, LoopRange range,
+static Carried stepThrough(OpBuilder &builder, Location loc, NestRange range,
                            ArrayRef<unsigned> steps, unsigned unroll,
                            ValueRange initial, LoopBody body) {
   Carried carried(initial);
@@ -180,7 +184,7 @@ static Carried stepThrough(OpBuilder &builder, Location loc, LoopRange range,
 
 /// Steps along the lane: `vectors` vectors, one vector, then parts of one.
 static SmallVector<unsigned> laneSteps(unsigned width, unsigned vectors,
-                                       const LoopRange &range) {
+                                       const NestRange &range) {
   SmallVector<unsigned> steps;
   std::optional<int64_t> extent = staticExtent(range);
   if (!extent) {
@@ -212,7 +216,7 @@ static SmallVector<unsigned> laneSteps(unsigned width, unsigned vectors,
 namespace {
 class NestEmitter {
 public:
-  NestEmitter(const Nest &nest, ArrayRef<LoopRange> ranges)
+  NestEmitter(const Nest &nest, ArrayRef<NestRange> ranges)
       : nest(nest), op(nest.root), loc(op.getLoc()), ranges(ranges),
         indices(op.getNumLoops()), guards(guardsOf(op)),
         types(op.getIteratorTypesArray()), lane(nest.strategy.getLane()),
@@ -265,7 +269,7 @@ private:
   const Nest &nest;
   linalg::GenericOp op;
   Location loc;
-  ArrayRef<LoopRange> ranges;
+  ArrayRef<NestRange> ranges;
   SmallVector<Value> indices;
   SmallVector<Guard> guards;
   SmallVector<utils::IteratorType> types;
@@ -297,7 +301,7 @@ void NestEmitter::emitOuter(OpBuilder &builder, ArrayRef<unsigned> outer) {
 void NestEmitter::emitTileLoop(OpBuilder &builder) {
   if (tileLoop < 0)
     return emitLane(builder, 1);
-  auto run = [&](LoopRange range, ArrayRef<unsigned> steps) {
+  auto run = [&](NestRange range, ArrayRef<unsigned> steps) {
     stepThrough(builder, loc, range, steps, 1, {},
                 [&](OpBuilder &inner, Value index, unsigned step, ValueRange) {
                   indices[tileLoop] = index;
@@ -306,7 +310,7 @@ void NestEmitter::emitTileLoop(OpBuilder &builder) {
                   return Carried();
                 });
   };
-  LoopRange range = ranges[tileLoop];
+  NestRange range = ranges[tileLoop];
   SmallVector<Guard> atBorder, inside;
   for (const Guard &guard : guards)
     (guard.coefficients[tileLoop] == 0 ? inside : atBorder).push_back(guard);
@@ -323,7 +327,12 @@ void NestEmitter::emitTileLoop(OpBuilder &builder) {
   };
   if (atBorder.empty())
     return run(range, tileSteps(extent));
-  auto [low, high] = interior(guards, tileLoop, op.getStaticLoopRanges());
+  SmallVector<int64_t> sizes;
+  for (const NestRange &loop : ranges)
+    sizes.push_back(loop.isFixed()
+                        ? ShapedType::kDynamic
+                        : staticExtent(loop).value_or(ShapedType::kDynamic));
+  auto [low, high] = interior(guards, tileLoop, sizes);
   if (!extent || constantOf(range.lower) != 0 || high - low < 2)
     return run(range, {1u});
   // Border, interior, border.
@@ -409,7 +418,7 @@ Carried NestEmitter::reductionLoops(
   if (loops.empty())
     return body(builder, carried);
   unsigned loop = loops.front();
-  LoopRange range =
+  NestRange range =
       guardedRange(builder, loc, guards, loop, ranges[loop], indices);
   // 8 iterations of the innermost loop, nothing of the others.
   unsigned unroll = loops.size() == 1 ? 8 : 1;
@@ -480,7 +489,7 @@ void NestEmitter::emitReduceTile(OpBuilder &builder, unsigned laneWidth,
     accumulators = reductionLoops(
         builder, innerReductions(lane, tileLoop), accumulators,
         [&](OpBuilder &inner, ValueRange values) {
-          LoopRange range = guardedRange(inner, loc, guards, tileLoop,
+          NestRange range = guardedRange(inner, loc, guards, tileLoop,
                                          ranges[tileLoop], indices);
           return stepThrough(
               inner, loc, range, {tileSize, 1u}, 1, values,
@@ -634,7 +643,7 @@ void NestEmitter::emitFold(OpBuilder &builder) {
 }
 
 void emitNestLoops(OpBuilder &builder, const Nest &nest,
-                   ArrayRef<LoopRange> ranges) {
+                   ArrayRef<NestRange> ranges) {
   NestEmitter(nest, ranges).emit(builder);
 }
 

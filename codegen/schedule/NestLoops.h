@@ -23,7 +23,7 @@
 namespace cornu::codegen {
 
 /// The values of one loop: [lower, upper), or only `lower` if `upper` is null.
-struct LoopRange {
+struct NestRange {
   mlir::Value lower, upper;
   bool isFixed() const { return !upper; }
 };
@@ -49,10 +49,10 @@ inline constexpr llvm::StringLiteral kGuardsAttr = "codegen.guards";
 
 /// Emits the loops at the builder's insertion point.
 void emitNestLoops(mlir::OpBuilder &builder, const Nest &nest,
-                   llvm::ArrayRef<LoopRange> ranges);
+                   llvm::ArrayRef<NestRange> ranges);
 
 /// The ranges [0, size) of all loops of `op`.
-llvm::SmallVector<LoopRange> fullRanges(mlir::OpBuilder &builder,
+llvm::SmallVector<NestRange> fullRanges(mlir::OpBuilder &builder,
                                         mlir::linalg::GenericOp op);
 
 /// For each output, the operation that combines it with the new value, as in

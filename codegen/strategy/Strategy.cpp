@@ -1,0 +1,85 @@
+//===- Strategy.cpp - Decides how a kernel is computed --------------------===//
+//
+// A kernel with a contraction keeps its other ops as they are, for the
+// contraction to absorb; any other kernel is made of nests.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/strategy/Strategy.h"
+
+#include "codegen/IR/Codegen.h"
+#include "codegen/strategy/Contraction.h"
+#include "codegen/strategy/ContractionForm.h"
+#include "codegen/strategy/Nest.h"
+#include "codegen/target/Target.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace cornu::codegen {
+
+/// A sum of products in which every element is used once, such as
+/// sum_j x[i, j] * y[i, j], has nothing to keep in registers: it is a reduction
+/// of rows or columns, and may share them with its neighbours.
+static bool isPlainReduction(linalg::GenericOp op) {
+  auto form = ContractionForm::of(op);
+  if (!form)
+    return true;
+  bool window = llvm::any_of(op.getIndexingMapsArray(), [](AffineMap map) {
+    return !map.isProjectedPermutation();
+  });
+  return !window && form->rows.empty() && form->columns.empty() &&
+         form->sharedLane;
+}
+
+static void chooseStrategies(func::FuncOp kernel) {
+  Target target = Target::of(kernel);
+  IRRewriter rewriter(kernel.getContext());
+  bool contracts = false, decided = false;
+  kernel.walk([&](linalg::GenericOp op) {
+    if (Attribute given = op->getAttr(CodegenDialect::kStrategyAttr)) {
+      contracts |= isa<ContractionAttr>(given);
+      decided |= isa<NestAttr>(given);
+      return;
+    }
+    if (!isContraction(op) || isPlainReduction(op))
+      return;
+    auto strategy = chooseContraction(op, target);
+    if (failed(strategy))
+      return;
+    op->setAttr(CodegenDialect::kStrategyAttr, *strategy);
+    contracts = true;
+  });
+  if (!contracts && !decided)
+    chooseNests(rewriter, kernel, target);
+}
+
+namespace {
+struct StrategyPass
+    : public PassWrapper<StrategyPass, OperationPass<func::FuncOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(StrategyPass)
+  StringRef getArgument() const final { return "codegen-strategy"; }
+  StringRef getDescription() const final {
+    return "Decide how the linalg ops of a kernel are computed";
+  }
+  void getDependentDialects(DialectRegistry &registry) const final {
+    registry.insert<CodegenDialect, arith::ArithDialect, linalg::LinalgDialect,
+                    memref::MemRefDialect>();
+  }
+  void runOnOperation() final {
+    if (!getOperation().isExternal())
+      chooseStrategies(getOperation());
+  }
+};
+} // namespace
+
+std::unique_ptr<Pass> createStrategyPass() {
+  return std::make_unique<StrategyPass>();
+}
+
+void registerStrategyPasses() {
+  registerPass([]() { return createStrategyPass(); });
+}
+
+} // namespace cornu::codegen

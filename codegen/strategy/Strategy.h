@@ -1,0 +1,28 @@
+//===- Strategy.h - Decides how a kernel is computed ------------*- C++ -*-===//
+//
+// Pass `codegen-strategy`: reads the target's facts and the kernel's shapes and
+// writes the attribute `codegen.strategy` on its linalg ops.
+//
+//   contraction        #codegen.contraction<mr = 6, nr = 16, ...>   Contraction.h
+//   everything else    #codegen.nest<kind = map, lane = 1, ...>     Nest.h
+//
+// A strategy that is already there (written by a user or a tuner) stays.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef CORNU_CODEGEN_STRATEGY_STRATEGY_H
+#define CORNU_CODEGEN_STRATEGY_STRATEGY_H
+
+#include "mlir/Pass/Pass.h"
+#include <memory>
+
+namespace cornu::codegen {
+
+/// On func.func: kernels on memrefs.
+std::unique_ptr<mlir::Pass> createStrategyPass();
+
+void registerStrategyPasses();
+
+} // namespace cornu::codegen
+
+#endif // CORNU_CODEGEN_STRATEGY_STRATEGY_H
