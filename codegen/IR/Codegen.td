@@ -60,26 +60,36 @@ class Codegen_Attr<string name, string attrMnemonic> :
 def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
   let summary = "Blocking of a contraction or convolution";
   let description = [{
-    A register tile of `mr` x `nr` accumulators runs over `kc` steps of the
-    reduction; `mc` rows and `nc` columns are the cache blocks.
-    `grain` is the number of multiply-adds of one task; a kernel of fewer than
-    `serial` multiply-adds runs without the pool.
+    A register tile of `mr` rows x `nr` lanes runs over blocks of about `kc`
+    steps of the reduction; a task covers about `mc` rows and `nc` lanes.
+
+      * `copy_left`, `copy_right`: the block's region of that operand is copied
+        to the workspace first (where it is padded or computed by a producer,
+        it is in any case);
+      * `pack_right`: the right operand is repacked in panels of `nr` lanes;
+      * `flatten_rows`: a tile may span several rows loops, with an address of
+        its own for each row; else it stays within the innermost one;
+      * `serial`: a kernel of fewer multiply-adds runs without the pool.
 
     ```mlir
     #codegen.contraction<mr = 6, nr = 16, mc = 144, nc = 512, kc = 256,
-                         grain = 1000000, serial = 200000>
+                         copy_left = false, copy_right = false,
+                         pack_right = true, flatten_rows = false,
+                         serial = 200000>
     ```
   }];
   let parameters = (ins "int64_t":$mr, "int64_t":$nr, "int64_t":$mc,
-                        "int64_t":$nc, "int64_t":$kc, "int64_t":$grain,
-                        "int64_t":$serial);
+                        "int64_t":$nc, "int64_t":$kc, "bool":$copy_left,
+                        "bool":$copy_right, "bool":$pack_right,
+                        "bool":$flatten_rows, "int64_t":$serial);
 }
 
 def Codegen_NestKind : I32EnumAttr<"NestKind", "how a nest treats its outputs",
     [I32EnumAttrCase<"Map", 0, "map">,
      I32EnumAttrCase<"Reduce", 1, "reduce">,
      I32EnumAttrCase<"Fold", 2, "fold">,
-     I32EnumAttrCase<"Update", 3, "update">]> {
+     I32EnumAttrCase<"Update", 3, "update">,
+     I32EnumAttrCase<"Epilogue", 4, "epilogue">]> {
   let cppNamespace = "::cornu::codegen";
   let genSpecializedAttr = 0;
 }
@@ -96,7 +106,8 @@ def Codegen_NestAttr : Codegen_Attr<"Nest", "nest"> {
         hide the latency, a horizontal reduction ends them (row and full
         reductions);
       * `update`: each point reads, combines and writes its outputs in place
-        (scatters, and reductions whose combiner is not known).
+        (scatters, and reductions whose combiner is not known);
+      * `epilogue`: computed in registers by the nest before it.
 
     `lane` is the loop that runs along the `width` lanes of a vector, or -1
     for scalar code; `tile_loop` the second parallel loop of the register tile

@@ -1,0 +1,150 @@
+//===- Nest.h - The loop nest of a contraction ------------------*- C++ -*-===//
+//
+// Emits one contraction as tasks of register tiles:
+//
+//   codegen.parallel over batch, columns, blocks of rows, blocks of the lane
+//     for each block of the reduction            kc
+//       copy the left operand's region           if padded or computed
+//       for each tile of the lane                nr
+//         pack a panel of the right operand
+//         for each tile of rows                  mr
+//           load or zero mr x nr accumulators
+//           for k: broadcast mr, load nr, fused multiply-add
+//           store them, or apply the epilogue and store that
+//
+// The file Copy.cpp holds the copies, Tile.cpp the register tile, Nest.cpp the
+// loops around them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef CORNU_CODEGEN_SCHEDULE_CONTRACTION_NEST_H
+#define CORNU_CODEGEN_SCHEDULE_CONTRACTION_NEST_H
+
+#include "codegen/IR/Codegen.h"
+#include "codegen/schedule/contraction/Fusion.h"
+#include "codegen/schedule/contraction/Views.h"
+
+namespace cornu::codegen {
+
+/// The part of one loop of the root that a block covers.
+struct LoopRange {
+  mlir::Value low, size;
+  int64_t largest = 1; ///< upper bound of `size`
+};
+
+/// One accumulator row: the index of each row loop of the nest, and its place
+/// among the rows of the block.
+struct RowPoint {
+  llvm::SmallVector<mlir::Value> indices;
+  mlir::Value slot;
+};
+
+/// The rows of a tile. If `consecutive`, row r differs from row 0 by r in the
+/// index of the innermost row loop only.
+struct RowTile {
+  llvm::SmallVector<RowPoint> rows;
+  bool consecutive = false;
+};
+
+/// The lanes of a tile: vectors of the given widths from `start` on.
+struct LaneTile {
+  mlir::Value start;
+  llvm::SmallVector<unsigned> widths;
+};
+
+class ContractionNest {
+public:
+  ContractionNest(mlir::RewriterBase &rewriter, mlir::linalg::GenericOp root,
+                  ContractionForm form, ContractionFusion fusion,
+                  ContractionAttr strategy, unsigned vectorWidth);
+  mlir::LogicalResult emit();
+
+private:
+  // Nest.cpp: setting up, and the loops from the task down to the tile.
+  void prepare();
+  void hoistOperands();
+  void emitGrid();
+  void emitTask(mlir::Value task, mlir::Value worker);
+  void emitReductionBlocks(unsigned level);
+  void emitBlock();
+  void emitLaneTiles();
+  void emitRowTiles(const LaneTile &lanes);
+  void forTiles(mlir::Value total, int64_t tile,
+                llvm::function_ref<void(mlir::Value, int64_t)> body);
+  void forRange(mlir::Value low, mlir::Value high, int64_t step,
+                llvm::function_ref<void(mlir::Value)> body);
+  void ifElse(mlir::Value condition, llvm::function_ref<void()> then,
+              llvm::function_ref<void()> otherwise);
+  mlir::Value isFirstBlock();
+  mlir::Value isLastBlock();
+  mlir::Value allocate(int64_t elements);
+  llvm::SmallVector<unsigned> laneWidths(int64_t extent) const;
+
+  // Copy.cpp
+  LinearView copyRegion(unsigned input);
+  LinearView packPanel(const LinearView &right, const LaneTile &lanes);
+  void forSpan(mlir::Value low, mlir::Value high,
+               llvm::function_ref<void(mlir::Value, unsigned)> body);
+
+  // Tile.cpp
+  void emitTile(const RowTile &tile, const LaneTile &lanes);
+  using Accumulators = llvm::SmallVector<mlir::Value>;
+  Accumulators startAccumulators(const RowTile &tile, const LaneTile &lanes);
+  Accumulators reduce(unsigned level, mlir::ValueRange left, mlir::Value right,
+                      const RowTile &tile, const LaneTile &lanes,
+                      Accumulators accumulators);
+  Accumulators step(mlir::ValueRange left, mlir::Value right,
+                    const RowTile &tile, const LaneTile &lanes,
+                    Accumulators accumulators);
+  void storeAccumulators(const RowTile &tile, const LaneTile &lanes,
+                         mlir::ValueRange accumulators);
+  void applyEpilogue(const RowTile &tile, const LaneTile &lanes,
+                     mlir::ValueRange accumulators);
+  llvm::SmallVector<mlir::Value> rowOffsets(const LinearView &view,
+                                            mlir::Value base,
+                                            const RowTile &tile);
+  mlir::Value fixedOffset(const LinearView &view);
+  mlir::Value loadLanes(mlir::Value buffer, mlir::Value offset,
+                        mlir::OpFoldResult stride, unsigned width);
+  void storeLanes(mlir::Value vector, mlir::Value buffer, mlir::Value offset,
+                  mlir::OpFoldResult stride);
+  mlir::Value accumulatorOffset(const RowPoint &row, const LaneTile &lanes,
+                                unsigned column);
+
+  mlir::RewriterBase &builder;
+  mlir::Location loc;
+  IndexMath math;
+  mlir::linalg::GenericOp root;
+  ContractionForm form;
+  ContractionFusion fusion;
+  ContractionAttr strategy;
+  mlir::Type element;
+  unsigned width; ///< elements of a full vector
+
+  llvm::SmallVector<mlir::Value> extents; ///< of the root's loops
+  llvm::SmallVector<mlir::AffineMap> maps;
+  llvm::SmallVector<NestLoop> rowLoops, reductionLoops;
+  bool copies[2] = {false, false};
+  LinearView views[2], output;
+  /// Whether tiles stay within the innermost row loop.
+  bool rowTilesInRun = false;
+  /// Whether a reduction block is not the whole reduction.
+  bool reductionBlocked = false;
+  /// Partial sums live in the workspace and not in the output.
+  bool sumsInWorkspace = false;
+  int64_t laneBlock = 0, rowBlock = 0;
+
+  // State of the block being emitted.
+  mlir::Value workspace;
+  int64_t workspaceUsed = 0, workspaceNeeded = 0;
+  llvm::SmallVector<LoopRange> ranges;      ///< of the root's loops
+  llvm::SmallVector<LoopRange> rowRanges;   ///< of rowLoops
+  llvm::SmallVector<LoopRange> reductionRanges; ///< of reductionLoops
+  LinearView blockLeft, blockRight;
+  LinearView tileRight; ///< blockRight, or its panel
+  mlir::Value sums;     ///< partial sums in the workspace
+};
+
+} // namespace cornu::codegen
+
+#endif // CORNU_CODEGEN_SCHEDULE_CONTRACTION_NEST_H

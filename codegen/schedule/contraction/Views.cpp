@@ -1,0 +1,256 @@
+//===- Views.cpp - Linear addresses of a contraction's operands -----------===//
+//
+//   %flat = memref.reinterpret_cast %x to offset: [0], sizes: [%n],
+//             strides: [1] : memref<?x9x9x16xf32> to memref<?xf32>
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/schedule/contraction/Views.h"
+
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace cornu::codegen {
+
+//===----------------------------------------------------------------------===//
+// Index arithmetic
+//===----------------------------------------------------------------------===//
+
+std::optional<int64_t> constantOf(Value value) {
+  IntegerAttr attr;
+  if (matchPattern(value, m_Constant(&attr)))
+    return attr.getInt();
+  return std::nullopt;
+}
+
+std::optional<int64_t> constantOf(OpFoldResult value) {
+  if (auto attr = dyn_cast<Attribute>(value))
+    return cast<IntegerAttr>(attr).getInt();
+  return constantOf(cast<Value>(value));
+}
+
+Value IndexMath::constant(int64_t value) {
+  return arith::ConstantIndexOp::create(builder, loc, value);
+}
+
+Value IndexMath::value(OpFoldResult v) {
+  if (auto attr = dyn_cast<Attribute>(v))
+    return constant(cast<IntegerAttr>(attr).getInt());
+  return cast<Value>(v);
+}
+
+Value IndexMath::add(Value a, Value b) {
+  auto left = constantOf(a), right = constantOf(b);
+  if (left && right)
+    return constant(*left + *right);
+  if (left && *left == 0)
+    return b;
+  if (right && *right == 0)
+    return a;
+  return arith::AddIOp::create(builder, loc, a, b);
+}
+
+Value IndexMath::add(Value a, int64_t b) {
+  if (b == 0)
+    return a;
+  return add(a, constant(b));
+}
+
+Value IndexMath::sub(Value a, Value b) {
+  auto left = constantOf(a), right = constantOf(b);
+  if (left && right)
+    return constant(*left - *right);
+  if (right && *right == 0)
+    return a;
+  return arith::SubIOp::create(builder, loc, a, b);
+}
+
+Value IndexMath::mul(Value a, OpFoldResult b) {
+  auto left = constantOf(a), right = constantOf(b);
+  if (left && right)
+    return constant(*left * *right);
+  if ((left && *left == 0) || (right && *right == 1))
+    return a;
+  if (right && *right == 0)
+    return constant(0);
+  return arith::MulIOp::create(builder, loc, a, value(b));
+}
+
+Value IndexMath::min(Value a, Value b) {
+  auto left = constantOf(a), right = constantOf(b);
+  if (left && right)
+    return constant(std::min(*left, *right));
+  return arith::MinSIOp::create(builder, loc, a, b);
+}
+
+Value IndexMath::div(Value a, Value b) {
+  auto left = constantOf(a), right = constantOf(b);
+  if (left && right)
+    return constant(*left / *right);
+  if (right && *right == 1)
+    return a;
+  return arith::DivUIOp::create(builder, loc, a, b);
+}
+
+Value IndexMath::rem(Value a, Value b) {
+  auto left = constantOf(a), right = constantOf(b);
+  if (left && right)
+    return constant(*left % *right);
+  if (right && *right == 1)
+    return constant(0);
+  return arith::RemUIOp::create(builder, loc, a, b);
+}
+
+Value IndexMath::ceilDiv(Value a, int64_t b) {
+  return div(add(a, b - 1), constant(b));
+}
+
+//===----------------------------------------------------------------------===//
+// Views
+//===----------------------------------------------------------------------===//
+
+LinearView LinearView::of(OpBuilder &builder, Location loc, Value memref,
+                          AffineMap map) {
+  IndexMath math{builder, loc};
+  auto type = cast<MemRefType>(memref.getType());
+  SmallVector<int64_t> staticStrides;
+  int64_t staticOffset;
+  LogicalResult strided = type.getStridesAndOffset(staticStrides, staticOffset);
+  assert(succeeded(strided) && "operands are strided memrefs");
+  (void)strided;
+
+  SmallVector<OpFoldResult> dimStrides;
+  OpFoldResult offset = builder.getIndexAttr(staticOffset);
+  bool dynamic = ShapedType::isDynamic(staticOffset) ||
+                 llvm::any_of(staticStrides, ShapedType::isDynamic);
+  memref::ExtractStridedMetadataOp metadata;
+  if (dynamic)
+    metadata = memref::ExtractStridedMetadataOp::create(builder, loc, memref);
+  if (ShapedType::isDynamic(staticOffset))
+    offset = metadata.getOffset();
+  for (auto [dim, stride] : llvm::enumerate(staticStrides))
+    dimStrides.push_back(ShapedType::isDynamic(stride)
+                             ? OpFoldResult(metadata.getStrides()[dim])
+                             : OpFoldResult(builder.getIndexAttr(stride)));
+
+  LinearView view;
+  // The size is not used by any access; the largest index is as good as any.
+  Value size = math.constant(std::numeric_limits<int64_t>::max() / 16);
+  view.buffer = memref::ReinterpretCastOp::create(
+      builder, loc,
+      MemRefType::get({ShapedType::kDynamic}, type.getElementType()), memref,
+      /*offset=*/OpFoldResult(builder.getIndexAttr(0)),
+      ArrayRef<OpFoldResult>{size},
+      ArrayRef<OpFoldResult>{builder.getIndexAttr(1)});
+  Value base = math.value(offset);
+  SmallVector<Value> strides(map.getNumDims());
+  std::optional<SmallVector<LinearExpr>> results = linearResults(map);
+  assert(results && "checked by ContractionForm");
+  for (auto [dim, expr] : llvm::enumerate(*results)) {
+    base = math.add(
+        base, math.mul(math.constant(expr.constant), dimStrides[dim]));
+    for (unsigned loop = 0, e = map.getNumDims(); loop < e; ++loop) {
+      if (!expr.moves(loop))
+        continue;
+      Value term = math.mul(math.constant(expr.coefficients[loop]),
+                            dimStrides[dim]);
+      strides[loop] = strides[loop] ? math.add(strides[loop], term) : term;
+    }
+  }
+  view.base = base;
+  for (Value stride : strides) {
+    std::optional<int64_t> known =
+        stride ? constantOf(stride) : std::optional<int64_t>(0);
+    view.strides.push_back(known ? OpFoldResult(builder.getIndexAttr(*known))
+                                 : OpFoldResult(stride));
+  }
+  return view;
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+KnownStrides knownStrides(MemRefType type, AffineMap map) {
+  KnownStrides result(map.getNumDims(), 0);
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  std::optional<SmallVector<LinearExpr>> exprs = linearResults(map);
+  if (failed(type.getStridesAndOffset(strides, offset)) || !exprs)
+    return KnownStrides(map.getNumDims(), std::nullopt);
+  for (auto [dim, expr] : llvm::enumerate(*exprs))
+    for (auto [loop, stride] : llvm::enumerate(result)) {
+      if (!expr.moves(loop))
+        continue;
+      if (ShapedType::isDynamic(strides[dim]))
+        stride = std::nullopt;
+      else if (stride)
+        *stride += expr.coefficients[loop] * strides[dim];
+    }
+  return result;
+}
+
+SmallVector<NestLoop> mergeLoops(IndexMath &math, ArrayRef<unsigned> loops,
+                                 ArrayRef<Value> extents,
+                                 ArrayRef<KnownStrides> operands,
+                                 int64_t limit,
+                                 llvm::function_ref<bool(unsigned,
+                                                         const NestLoop &)>
+                                     allowed) {
+  SmallVector<NestLoop> result; // inner to outer
+  for (unsigned loop : llvm::reverse(loops)) {
+    std::optional<int64_t> extent = constantOf(extents[loop]);
+    if (!result.empty()) {
+      NestLoop &inside = result.back();
+      std::optional<int64_t> size = inside.staticExtent();
+      bool fits = size && extent && *size * *extent <= limit &&
+                  allowed(loop, inside);
+      for (const KnownStrides &strides : operands) {
+        auto outer = strides[loop], inner = strides[inside.inner()];
+        fits = fits && outer && inner && *outer == *inner * *size;
+      }
+      if (fits) {
+        inside.loops.insert(inside.loops.begin(), loop);
+        inside.extent = math.constant(*size * *extent);
+        continue;
+      }
+    }
+    result.push_back({{loop}, extents[loop], 1});
+  }
+  std::reverse(result.begin(), result.end());
+  return result;
+}
+
+bool staysDense(MemRefType type, AffineMap map, unsigned outer,
+                const NestLoop &inside) {
+  bool between = false;
+  for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+    if (expr.isFunctionOfDim(outer)) {
+      if (between)
+        return false;
+      between = true;
+      continue;
+    }
+    if (!between)
+      continue;
+    auto loop = dyn_cast<AffineDimExpr>(expr);
+    if (!loop || !llvm::is_contained(inside.loops, loop.getPosition()))
+      return false;
+    if (loop.getPosition() == inside.inner())
+      return true;
+  }
+  return !between;
+}
+
+void blockLoops(MutableArrayRef<NestLoop> loops, int64_t size) {
+  int64_t left = std::max<int64_t>(size, 1);
+  for (NestLoop &loop : llvm::reverse(loops)) {
+    std::optional<int64_t> extent = loop.staticExtent();
+    loop.step = extent ? std::min(*extent, left) : left;
+    loop.step = std::max<int64_t>(loop.step, 1);
+    left = extent && *extent <= loop.step ? left / loop.step : 1;
+  }
+}
+
+} // namespace cornu::codegen

@@ -1,0 +1,145 @@
+//===- Contraction.cpp - How a contraction is blocked ---------------------===//
+//
+// Registers decide mr x nr, the first-level cache kc, the second-level cache
+// mc, the shape the rest.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/strategy/Contraction.h"
+
+#include "codegen/IR/Codegen.h"
+#include "codegen/strategy/ContractionForm.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace cornu::codegen {
+
+bool isContraction(linalg::GenericOp op) {
+  return ContractionForm::of(op).has_value();
+}
+
+/// Stands for an extent that is not known: large enough that blocks are cut.
+static constexpr int64_t kManyRows = 4096;
+
+/// Element stride of `loop` in an operand; nothing where it is not known.
+static std::optional<int64_t> strideOf(linalg::GenericOp op, unsigned operand,
+                                       unsigned loop) {
+  auto type = dyn_cast<MemRefType>(op->getOperand(operand).getType());
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (!type || failed(type.getStridesAndOffset(strides, offset)))
+    return std::nullopt;
+  auto exprs = linearResults(op.getIndexingMapsArray()[operand]);
+  int64_t result = 0;
+  for (auto [dim, expr] : llvm::enumerate(*exprs)) {
+    if (!expr.moves(loop))
+      continue;
+    if (ShapedType::isDynamic(strides[dim]))
+      return std::nullopt;
+    result += expr.coefficients[loop] * strides[dim];
+  }
+  return result;
+}
+
+/// `extent` in as few equal parts of at most `most` as it takes.
+static int64_t equalParts(int64_t extent, int64_t most) {
+  int64_t parts = llvm::divideCeil(extent, std::max<int64_t>(most, 1));
+  return llvm::divideCeil(extent, std::max<int64_t>(parts, 1));
+}
+
+namespace {
+struct Blocking {
+  int64_t mr = 1, nr = 1, mc = 1, nc = 1, kc = 1;
+  bool copyLeft = false, copyRight = false, packRight = false;
+  bool flattenRows = false;
+  int64_t serial = 0;
+};
+} // namespace
+
+/// The register tile: as many accumulators as registers hold beside the panel's
+/// vectors, one broadcast and one spare.
+static void chooseTile(Blocking &blocking, const ContractionForm &form,
+                       const Target &target, int64_t lanes) {
+  int64_t extent = form.extents[form.lane];
+  if (ShapedType::isDynamic(extent))
+    extent = kManyRows;
+  int64_t registers = target.vectorRegisters;
+  // Vectors that the lane's extent fills, its power-of-two tail included.
+  int64_t vectors = extent / lanes + llvm::popcount(uint64_t(extent % lanes));
+  if (form.sharedLane) {
+    // Both operands are vectors, each used once: nothing to gain from width.
+    blocking.nr = std::min<int64_t>(lanes, llvm::bit_floor(uint64_t(extent)));
+    blocking.mr = registers / 2;
+    return;
+  }
+  int64_t wide = registers >= 32 ? 4 : 2;
+  if (vectors == 3 && registers < 32)
+    wide = 3;
+  wide = std::min(wide, vectors);
+  blocking.nr = std::min(wide * lanes, std::max<int64_t>(extent, 1));
+  if (extent < lanes * wide) // a tail: the exact sum of its vectors
+    blocking.nr = extent;
+  blocking.mr = std::max<int64_t>((registers - wide - (wide == 3 ? 1 : 2)) / wide, 1);
+}
+
+FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
+                                       const Target &target) {
+  std::optional<ContractionForm> form = ContractionForm::of(op);
+  if (!form)
+    return failure();
+  unsigned bits =
+      getElementTypeOrSelf(op.getDpsInits()[0].getType()).getIntOrFloatBitWidth();
+  int64_t bytes = bits / 8;
+  int64_t lanes = std::max<unsigned>(target.lanes(bits), 1);
+  auto known = [](int64_t extent) {
+    return ShapedType::isDynamic(extent) ? kManyRows : extent;
+  };
+  int64_t rows = known(form->product(form->rows));
+  int64_t steps = known(form->product(form->reduction));
+  int64_t lane = known(form->extents[form->lane]);
+
+  Blocking blocking;
+  chooseTile(blocking, *form, target, lanes);
+
+  // A panel of the right operand fills half of the first-level cache, the
+  // block of the left operand half of the second.
+  int64_t kcMost = target.l1Bytes / 2 / (blocking.nr * bytes);
+  kcMost = std::max<int64_t>(kcMost, 64);
+  blocking.kc = steps <= kcMost * 3 / 2 ? steps : equalParts(steps, kcMost);
+  int64_t l2 = std::max<int64_t>(target.l2Bytes, 128 << 10);
+  int64_t mcMost =
+      std::max<int64_t>(l2 / 2 / (std::min(blocking.kc, steps) * bytes),
+                        4 * blocking.mr);
+  // A task is worth starting from some 10^6 multiply-adds on.
+  constexpr int64_t kTaskWork = 1 << 20;
+  int64_t taskRows =
+      std::max<int64_t>(kTaskWork / std::max<int64_t>(steps * lane, 1),
+                        4 * blocking.mr);
+  blocking.mc = std::min({rows, mcMost, taskRows});
+  blocking.mc = equalParts(rows, blocking.mc);
+  blocking.mc = llvm::alignTo(blocking.mc, blocking.mr);
+  blocking.nc = lane <= 1024 ? lane : 512;
+
+  std::optional<int64_t> rightLane =
+      strideOf(op, form->right, form->lane);
+  bool contiguous = rightLane == 1;
+  blocking.packRight =
+      !form->sharedLane &&
+      (!contiguous || (lane > 2 * blocking.nr && rows >= 4 * blocking.mr &&
+                       steps >= 16));
+  if (form->rows.size() > 1) {
+    int64_t inner = form->extents[form->rows.back()];
+    blocking.flattenRows = !ShapedType::isDynamic(inner) &&
+                           inner % blocking.mr != 0 &&
+                           inner < 4 * blocking.mr && !form->sharedLane;
+  }
+  // A fork and join costs a few microseconds; so much is done in ten.
+  blocking.serial = 200000;
+  return Attribute(ContractionAttr::get(
+      op.getContext(), blocking.mr, blocking.nr, blocking.mc, blocking.nc,
+      blocking.kc, blocking.copyLeft, blocking.copyRight, blocking.packRight,
+      blocking.flattenRows, blocking.serial));
+}
+
+} // namespace cornu::codegen

@@ -1,0 +1,30 @@
+//===- Contraction.h - How a contraction is blocked -------------*- C++ -*-===//
+//
+// Decides the register tile, the cache blocks and the copies of a contraction
+// from its shape and the target's registers and caches:
+//
+//   1024 x 1024 x 1024 on AVX2 with 32 KiB + 512 KiB of cache
+//   -> #codegen.contraction<mr = 6, nr = 16, mc = 192, nc = 1024, kc = 256, ...>
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef CORNU_CODEGEN_STRATEGY_CONTRACTION_H
+#define CORNU_CODEGEN_STRATEGY_CONTRACTION_H
+
+#include "codegen/target/Target.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+namespace cornu::codegen {
+
+/// True for a linalg.generic that multiplies two f32 or f64 inputs and adds
+/// the product to its output, with linear index maps.
+bool isContraction(mlir::linalg::GenericOp op);
+
+/// The strategy (a #codegen.contraction) of a contraction on memrefs; failure
+/// where it is none.
+mlir::FailureOr<mlir::Attribute> chooseContraction(mlir::linalg::GenericOp op,
+                                                   const Target &target);
+
+} // namespace cornu::codegen
+
+#endif // CORNU_CODEGEN_STRATEGY_CONTRACTION_H

@@ -1,0 +1,146 @@
+//===- ContractionForm.cpp - The loops of a contraction by role -----------===//
+//
+// "bi,iu->bu": rows b, lane u, reduction i.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/strategy/ContractionForm.h"
+
+using namespace mlir;
+
+namespace cornu::codegen {
+
+//===----------------------------------------------------------------------===//
+// Linear index expressions
+//===----------------------------------------------------------------------===//
+
+static bool accumulate(AffineExpr expr, int64_t factor, LinearExpr &result) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+    result.coefficients[dim.getPosition()] += factor;
+    return true;
+  }
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
+    result.constant += factor * constant.getValue();
+    return true;
+  }
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return false;
+  if (expr.getKind() == AffineExprKind::Add)
+    return accumulate(binary.getLHS(), factor, result) &&
+           accumulate(binary.getRHS(), factor, result);
+  if (expr.getKind() != AffineExprKind::Mul)
+    return false;
+  if (auto constant = dyn_cast<AffineConstantExpr>(binary.getRHS()))
+    return accumulate(binary.getLHS(), factor * constant.getValue(), result);
+  if (auto constant = dyn_cast<AffineConstantExpr>(binary.getLHS()))
+    return accumulate(binary.getRHS(), factor * constant.getValue(), result);
+  return false;
+}
+
+std::optional<LinearExpr> LinearExpr::of(AffineExpr expr, unsigned loops) {
+  LinearExpr result;
+  result.coefficients.assign(loops, 0);
+  if (!accumulate(expr, 1, result))
+    return std::nullopt;
+  return result;
+}
+
+std::optional<SmallVector<LinearExpr>> linearResults(AffineMap map) {
+  SmallVector<LinearExpr> results;
+  for (AffineExpr expr : map.getResults()) {
+    std::optional<LinearExpr> linear = LinearExpr::of(expr, map.getNumDims());
+    if (!linear)
+      return std::nullopt;
+    results.push_back(*linear);
+  }
+  return results;
+}
+
+//===----------------------------------------------------------------------===//
+// Roles
+//===----------------------------------------------------------------------===//
+
+/// True for { %p = mulf(in0, in1); yield addf(out, %p) } in any order of
+/// operands.
+static bool multipliesAndAdds(Block *body) {
+  Operation *yield = body->getTerminator();
+  if (yield->getNumOperands() != 1 ||
+      !llvm::hasNItems(body->without_terminator(), 2))
+    return false;
+  auto sum = yield->getOperand(0).getDefiningOp<arith::AddFOp>();
+  if (!sum)
+    return false;
+  Value out = body->getArgument(2);
+  Value product = sum.getLhs() == out ? sum.getRhs() : sum.getLhs();
+  if (sum.getLhs() != out && sum.getRhs() != out)
+    return false;
+  auto multiply = product.getDefiningOp<arith::MulFOp>();
+  if (!multiply)
+    return false;
+  Value a = body->getArgument(0), b = body->getArgument(1);
+  return (multiply.getLhs() == a && multiply.getRhs() == b) ||
+         (multiply.getLhs() == b && multiply.getRhs() == a);
+}
+
+static bool movesAny(ArrayRef<LinearExpr> results, unsigned loop) {
+  return llvm::any_of(results,
+                      [&](const LinearExpr &e) { return e.moves(loop); });
+}
+
+std::optional<ContractionForm> ContractionForm::of(linalg::GenericOp op) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
+      !multipliesAndAdds(op.getBody()))
+    return std::nullopt;
+  for (Value operand : op->getOperands()) {
+    auto type = dyn_cast<ShapedType>(operand.getType());
+    if (!type || !isa<Float32Type, Float64Type>(type.getElementType()))
+      return std::nullopt;
+  }
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  auto a = linearResults(maps[0]), b = linearResults(maps[1]);
+  if (!a || !b || !maps[2].isProjectedPermutation() ||
+      maps[2].getNumResults() == 0)
+    return std::nullopt;
+
+  ContractionForm form;
+  form.extents = op.getStaticLoopRanges();
+  form.lane = cast<AffineDimExpr>(maps[2].getResults().back()).getPosition();
+  bool inA = movesAny(*a, form.lane), inB = movesAny(*b, form.lane);
+  if (!inA && !inB)
+    return std::nullopt;
+  form.sharedLane = inA && inB;
+  if (inA && !inB)
+    std::swap(form.left, form.right);
+  ArrayRef<LinearExpr> left = form.left == 0 ? *a : *b;
+  ArrayRef<LinearExpr> right = form.left == 0 ? *b : *a;
+  for (AffineExpr result : maps[2].getResults().drop_back()) {
+    unsigned loop = cast<AffineDimExpr>(result).getPosition();
+    bool inLeft = movesAny(left, loop), inRight = movesAny(right, loop);
+    if (inLeft && inRight)
+      form.batch.push_back(loop);
+    else if (inLeft)
+      form.rows.push_back(loop);
+    else
+      form.columns.push_back(loop);
+  }
+  for (auto [loop, type] : llvm::enumerate(op.getIteratorTypesArray())) {
+    if (type == utils::IteratorType::reduction)
+      form.reduction.push_back(loop);
+    else if (!maps[2].isFunctionOfDim(loop))
+      return std::nullopt;
+  }
+  return form;
+}
+
+int64_t ContractionForm::product(ArrayRef<unsigned> loops) const {
+  int64_t result = 1;
+  for (unsigned loop : loops) {
+    if (ShapedType::isDynamic(extents[loop]))
+      return ShapedType::kDynamic;
+    result *= extents[loop];
+  }
+  return result;
+}
+
+} // namespace cornu::codegen

@@ -1,0 +1,259 @@
+//===- ContractionTest.cpp - The contraction engine against loops ---------===//
+//
+// Random forms, shapes, paddings, fusions and strategies, compiled and
+// compared with a plain loop over double:
+//
+//   CORNU_TEST_SEED=7 CORNU_TEST_CASES=5000 build/bin/contraction_test
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/schedule/contraction/Contraction.h"
+#include "codegen/strategy/Contraction.h"
+#include "test/unit/codegen/ContractionCase.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Parser/Parser.h"
+#include "gtest/gtest.h"
+#include <cmath>
+#include <cstdlib>
+
+using namespace mlir;
+using namespace cornu;
+using namespace cornu::test;
+
+namespace {
+
+int64_t fromEnvironment(const char *name, int64_t fallback) {
+  const char *text = std::getenv(name);
+  return text ? std::atoll(text) : fallback;
+}
+
+class ContractionTest : public ::testing::Test {
+protected:
+  ContractionTest() : random(fromEnvironment("CORNU_TEST_SEED", 1)) {
+    context.loadDialect<arith::ArithDialect, func::FuncDialect,
+                        linalg::LinalgDialect, math::MathDialect,
+                        memref::MemRefDialect, scf::SCFDialect,
+                        vector::VectorDialect, LLVM::LLVMDialect,
+                        codegen::CodegenDialect>();
+  }
+
+  int64_t pick(int64_t low, int64_t high) {
+    return low + int64_t(random() % uint64_t(high - low + 1));
+  }
+  template <typename T> T oneOf(std::initializer_list<T> values) {
+    return values.begin()[random() % values.size()];
+  }
+  bool chance(int percent) { return pick(1, 100) <= percent; }
+
+  void decorate(ContractionCase &c);
+  ContractionCase randomEinsum();
+  ContractionCase randomConvolution();
+  /// Compiles the cases as one module and compares each.
+  void check(std::vector<ContractionCase> &cases);
+  template <typename T> void compare(Jit &jit, ContractionCase &c, size_t i);
+
+  MLIRContext context;
+  std::mt19937 random;
+};
+
+/// Fusions, unknown extents, element type and odd strategies.
+void ContractionTest::decorate(ContractionCase &c) {
+  c.isDouble = chance(15);
+  c.prologue[0] = chance(25);
+  c.prologue[1] = chance(20);
+  c.epilogue = chance(40);
+  c.secondResult = c.epilogue && chance(30);
+  c.accumulate = !c.epilogue && chance(15);
+  if (chance(60)) {
+    // A loop that each operand indexes alone, if at all.
+    for (size_t loop = 0; loop < c.extents.size() && c.dynamicLoop < 0;
+         ++loop) {
+      bool alone = true;
+      for (auto &dims : c.operands)
+        for (size_t d = 0; d < dims.size(); ++d)
+          if (dims[d].coefficients[loop] != 0)
+            alone &= d == 0 && dims[d].coefficients[loop] == 1 &&
+                     dims[d].low == 0 && dims[d].high == 0;
+      if (alone && chance(70))
+        c.dynamicLoop = loop;
+    }
+  }
+  if (chance(60)) {
+    auto flag = [&] { return chance(30) ? "true" : "false"; };
+    std::string text = "#codegen.contraction<mr = ";
+    text += std::to_string(pick(1, 8)) + ", nr = ";
+    text += std::to_string(oneOf<int64_t>({1, 4, 8, 12, 16, 24})) + ", mc = ";
+    text += std::to_string(pick(1, 40)) + ", nc = ";
+    text += std::to_string(pick(1, 40)) + ", kc = ";
+    text += std::to_string(pick(1, 40)) + ", copy_left = ";
+    text += std::string(flag()) + ", copy_right = " + flag();
+    text += std::string(", pack_right = ") + flag() + ", flatten_rows = " +
+            flag() + ", serial = 1000>";
+    c.strategy = text;
+  }
+}
+
+ContractionCase ContractionTest::randomEinsum() {
+  std::string spec = oneOf<const char *>(
+      {"mk,kn->mn", "km,kn->mn", "mk,nk->mn", "km,nk->mn", "bmk,bkn->bmn",
+       "bth,hu->btu", "bth,btu->hu", "btu,hu->bth", "bqhd,bkhd->bhqk",
+       "bhqk,bkhd->bqhd", "bhqk,bqhd->bkhd", "k,kn->n", "mk,k->m", "k,k->",
+       "m,n->mn", "bk,bk->b", "bm,bn->bmn", "abk,kcd->abcd", "mab,abn->mn",
+       "amk,kn->anm", "bk,bkn->bn", "nk,mk->mn", "mk,kn->nm", "ab,cbd->acd"});
+  if (spec == "k,k->")
+    spec = "ak,ak->a";
+  std::map<char, int64_t> sizes;
+  for (char c : spec)
+    if (std::isalpha(c) && !sizes.count(c))
+      sizes[c] = chance(10)   ? 1
+                 : chance(15) ? pick(20, 70)
+                              : pick(1, 20);
+  ContractionCase c = ContractionCase::einsum(spec, sizes);
+  decorate(c);
+  return c;
+}
+
+ContractionCase ContractionTest::randomConvolution() {
+  ContractionCase::Conv conv;
+  size_t rank = oneOf<size_t>({1, 2, 2, 2, 3});
+  auto direction = oneOf<ContractionCase::Direction>(
+      {ContractionCase::Direction::Forward, ContractionCase::Direction::Forward,
+       ContractionCase::Direction::Kernel,
+       ContractionCase::Direction::Input});
+  bool toInput = direction == ContractionCase::Direction::Input;
+  for (size_t i = 0; i < rank; ++i) {
+    conv.kernel.push_back(pick(1, 5));
+    conv.stride.push_back(toInput ? 1 : oneOf<int64_t>({1, 1, 2, 3}));
+    conv.dilation.push_back(chance(20) ? 2 : 1);
+    int64_t reach = (conv.kernel[i] - 1) * conv.dilation[i];
+    conv.low.push_back(chance(50) ? pick(0, reach) : 0);
+    conv.high.push_back(chance(50) ? pick(0, reach) : 0);
+    conv.input.push_back(reach + pick(1, rank == 3 ? 4 : 10));
+  }
+  conv.batch = pick(1, 4);
+  conv.groups = chance(30) ? pick(2, 9) : 1;
+  conv.channels = conv.groups > 1 && chance(50) ? 1 : pick(1, 12);
+  conv.filters = conv.groups > 1 && chance(50) ? 1 : pick(1, 20);
+  ContractionCase c = ContractionCase::convolution(conv, direction);
+  // A depthwise convolution has neither c nor f.
+  if (conv.groups > 1 && conv.channels == 1 && conv.filters == 1)
+    for (auto &dims : c.operands)
+      for (size_t i = dims.size(); i-- > 0;) {
+        bool unit = dims[i].size == 1 && i + 1 == dims.size();
+        bool loopIsChannel = false;
+        for (size_t l : {c.extents.size() - 1,
+                         size_t(2 + rank)})
+          loopIsChannel |= dims[i].coefficients[l] != 0;
+        if (unit && loopIsChannel)
+          dims.erase(dims.begin() + i);
+      }
+  if (conv.groups > 1 && conv.channels == 1 && conv.filters == 1) {
+    // The two loops that no operand has any more.
+    for (size_t l : {c.extents.size() - 1, size_t(2 + rank)}) {
+      c.extents.erase(c.extents.begin() + l);
+      c.reduction.erase(c.reduction.begin() + l);
+      for (auto &dims : c.operands)
+        for (auto &dim : dims)
+          dim.coefficients.erase(dim.coefficients.begin() + l);
+    }
+  }
+  decorate(c);
+  return c;
+}
+
+template <typename T>
+void ContractionTest::compare(Jit &jit, ContractionCase &c, size_t i) {
+  auto arguments = c.arguments<T>(random);
+  auto expected = c.reference(arguments);
+  ASSERT_TRUE(
+      jit.call("kernel_" + std::to_string(i), arguments.pointers()));
+  double terms = 1;
+  for (size_t l = 0; l < c.extents.size(); ++l)
+    if (c.reduction[l])
+      terms *= double(c.extents[l]);
+  double tolerance = (c.isDouble ? 1e-14 : 1e-6) * (4 + terms);
+  for (size_t r = 0; r < expected.size(); ++r) {
+    Array<T> &out =
+        arguments.arrays[arguments.arrays.size() - expected.size() + r];
+    ASSERT_TRUE(out.intact()) << "wrote outside\n" << c.describe();
+    for (size_t j = 0; j < expected[r].size(); ++j)
+      ASSERT_NEAR(double(out[j]), expected[r][j], tolerance)
+          << "at " << j << " of result " << r << "\n"
+          << c.describe();
+  }
+}
+
+void ContractionTest::check(std::vector<ContractionCase> &cases) {
+  std::string text;
+  for (size_t i = 0; i < cases.size(); ++i)
+    text += cases[i].text("kernel_" + std::to_string(i));
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
+  ASSERT_TRUE(module) << text;
+  std::string error;
+  auto target = codegen::Target::create({}, error);
+  ASSERT_TRUE(target) << error;
+  SmallVector<linalg::GenericOp> roots;
+  module->walk([&](linalg::GenericOp op) {
+    if (op->hasAttr("root"))
+      roots.push_back(op);
+  });
+  ASSERT_EQ(roots.size(), cases.size());
+  IRRewriter rewriter(&context);
+  for (auto [root, c] : llvm::zip(roots, cases)) {
+    ASSERT_TRUE(codegen::isContraction(root)) << c.describe();
+    Attribute strategy = root->getAttr("codegen.strategy");
+    if (!strategy) {
+      auto chosen = codegen::chooseContraction(root, *target);
+      ASSERT_TRUE(succeeded(chosen)) << c.describe();
+      strategy = *chosen;
+    }
+    ASSERT_TRUE(succeeded(codegen::scheduleContraction(
+        rewriter, root, cast<codegen::ContractionAttr>(strategy), *target)))
+        << c.describe();
+  }
+  std::string leftovers;
+  llvm::raw_string_ostream stream(leftovers);
+  module->walk([&](Operation *op) {
+    if (isa<linalg::LinalgOp, memref::AllocOp, memref::CopyOp>(op))
+      stream << op->getParentOfType<func::FuncOp>().getName() << ": " << *op
+             << "\n";
+  });
+  ASSERT_EQ(leftovers, "") << "something was not absorbed in\n" << text;
+  if (std::getenv("CORNU_TEST_PRINT"))
+    module->dump();
+  ASSERT_TRUE(succeeded(module->verify()));
+  Jit::Options options;
+  options.level = 1;
+  auto jit = Jit::compile(*module, options);
+  ASSERT_TRUE(jit);
+  for (size_t i = 0; i < cases.size(); ++i) {
+    if (cases[i].isDouble)
+      compare<double>(*jit, cases[i], i);
+    else
+      compare<float>(*jit, cases[i], i);
+    if (HasFatalFailure())
+      return;
+  }
+}
+
+TEST_F(ContractionTest, RandomEinsums) {
+  int64_t count = fromEnvironment("CORNU_TEST_CASES", 300);
+  for (int64_t done = 0; done < count && !HasFatalFailure(); done += 20) {
+    std::vector<ContractionCase> cases;
+    for (int i = 0; i < 20; ++i)
+      cases.push_back(randomEinsum());
+    check(cases);
+  }
+}
+
+TEST_F(ContractionTest, RandomConvolutions) {
+  int64_t count = fromEnvironment("CORNU_TEST_CASES", 300);
+  for (int64_t done = 0; done < count && !HasFatalFailure(); done += 20) {
+    std::vector<ContractionCase> cases;
+    for (int i = 0; i < 20; ++i)
+      cases.push_back(randomConvolution());
+    check(cases);
+  }
+}
+
+} // namespace
