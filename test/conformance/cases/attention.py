@@ -1,0 +1,47 @@
+"""MultiHeadAttention. A bias of the keys adds the same to all scores of a query,
+so that a softmax does not see it: it has no gradient.
+"""
+from registry import case, compiled, keras, layer, layers
+
+
+def attend(name, shapes, *args, call=None, call_options=None, **options):
+    def build(*values):
+        attention = layers.MultiHeadAttention(*args, **options)
+        if len(values) == 1:
+            return attention(values[0], values[0], **(call_options or {}))
+        return attention(*values, **(call_options or {}))
+
+    layer(f"attention_{name}", shapes, build, idle=("key/bias", "front2/bias"))
+
+
+attend("self", (5, 6), 2, 3)
+attend("one_head", (7, 4), 1, 4)
+attend("cross", [(5, 6), (7, 6)], 2, 4)
+attend("key_and_value", [(3, 4), (6, 5), (6, 4)], 2, 3)
+attend("no_bias", (5, 6), 3, 2, use_bias=False)
+attend("causal", (6, 4), 2, 3, call_options={"use_causal_mask": True})
+attend("output_shape", (5, 6), 2, 3, output_shape=7)
+attend("value_dim", (5, 6), 2, 3, value_dim=3)
+attend("wide", (17, 32), 4, 8)
+
+
+def _encoder(norm_first):
+    def build():
+        inputs = keras.Input((7, 8), name="x0")
+        x = inputs
+        for _ in range(2):
+            y = layers.LayerNormalization(epsilon=1e-6)(x) if norm_first else x
+            a = layers.MultiHeadAttention(2, 4)(y, y)
+            x = layers.Add()([x, a])
+            if not norm_first:
+                x = layers.LayerNormalization(epsilon=1e-6)(x)
+            h = layers.Dense(8)(layers.Dense(16, activation="gelu")(x))
+            x = layers.Add()([x, h])
+        x = layers.GlobalAveragePooling1D()(x)
+        return compiled(keras.Model(inputs, layers.Dense(3)(x)))
+
+    return build
+
+
+case("encoder_norm_first", _encoder(True), idle=("key/bias",))
+case("encoder_norm_last", _encoder(False), idle=("key/bias",))

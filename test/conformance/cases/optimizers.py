@@ -1,0 +1,79 @@
+"""Optimizers, clipping, weight decay, schedules, exponential averages."""
+from registry import case, compiled, keras, layers
+
+
+def optimizer(name, cls, samples=11, batch=4, epochs=2, **options):
+    """11 samples by 4: three steps an epoch."""
+
+    def build():
+        made = {k: v() if callable(v) else v for k, v in options.items()}
+        inputs = keras.Input((6,), name="x0")
+        outputs = layers.Dense(3)(layers.Dense(5, activation="tanh")(inputs))
+        return compiled(keras.Model(inputs, outputs), optimizer=getattr(keras.optimizers, cls)(**made))
+
+    case(f"optimizer_{name}", build, samples=samples, batch=batch, epochs=epochs,
+         checks=("fit",), change_tolerance=1e-3)
+
+
+optimizer("sgd", "SGD")
+optimizer("sgd_momentum", "SGD", learning_rate=0.1, momentum=0.9)
+optimizer("sgd_nesterov", "SGD", learning_rate=0.1, momentum=0.8, nesterov=True)
+optimizer("sgd_decay", "SGD", learning_rate=0.1, weight_decay=0.05)
+optimizer("sgd_clipnorm", "SGD", learning_rate=0.5, clipnorm=0.1)
+optimizer("sgd_clipvalue", "SGD", learning_rate=0.5, clipvalue=0.05)
+optimizer("sgd_global_clipnorm", "SGD", learning_rate=0.5, global_clipnorm=0.2)
+optimizer("sgd_one_batch", "SGD", batch=32, epochs=5, momentum=0.5)
+
+optimizer("rmsprop", "RMSprop", learning_rate=0.01)
+optimizer("rmsprop_momentum", "RMSprop", learning_rate=0.01, momentum=0.9, rho=0.8)
+optimizer("rmsprop_centered", "RMSprop", learning_rate=0.01, centered=True, epsilon=1e-3)
+optimizer("rmsprop_all", "RMSprop", learning_rate=0.01, centered=True, momentum=0.5, weight_decay=0.01, epsilon=1e-3)
+
+optimizer("adam", "Adam")
+optimizer("adam_options", "Adam", learning_rate=0.01, beta_1=0.8, beta_2=0.95, epsilon=1e-4)
+optimizer("adam_amsgrad", "Adam", learning_rate=0.01, amsgrad=True)
+optimizer("adam_decay", "Adam", learning_rate=0.01, weight_decay=0.1)
+optimizer("adam_clip", "Adam", learning_rate=0.01, clipnorm=0.05)
+optimizer("adam_global_clip", "Adam", learning_rate=0.01, global_clipnorm=0.1)
+
+optimizer("adamw", "AdamW")
+optimizer("adamw_decay", "AdamW", learning_rate=0.01, weight_decay=0.2)
+optimizer("adamw_clipvalue", "AdamW", learning_rate=0.01, clipvalue=0.01)
+
+S = lambda cls, *a, **o: lambda: getattr(keras.optimizers.schedules, cls)(*a, **o)
+optimizer("schedule_exponential", "SGD", learning_rate=S("ExponentialDecay", 0.3, 2, 0.5))
+optimizer("schedule_staircase", "Adam", learning_rate=S("ExponentialDecay", 0.05, 2, 0.5, staircase=True))
+optimizer("schedule_piecewise", "SGD", learning_rate=S("PiecewiseConstantDecay", [1, 3], [0.3, 0.1, 0.02]))
+optimizer("schedule_polynomial", "SGD", learning_rate=S("PolynomialDecay", 0.3, 4, 0.01, power=2.0))
+optimizer("schedule_polynomial_cycle", "SGD", learning_rate=S("PolynomialDecay", 0.3, 2, 0.01, cycle=True))
+optimizer("schedule_inverse_time", "SGD", learning_rate=S("InverseTimeDecay", 0.3, 2, 0.5))
+optimizer("schedule_inverse_staircase", "SGD", learning_rate=S("InverseTimeDecay", 0.3, 2, 0.5, staircase=True))
+optimizer("schedule_cosine", "SGD", learning_rate=S("CosineDecay", 0.3, 5, alpha=0.1))
+optimizer("schedule_cosine_warm_up", "AdamW", learning_rate=S("CosineDecay", 0.001, 3, warmup_target=0.05, warmup_steps=2))
+optimizer("schedule_restarts", "SGD", learning_rate=S("CosineDecayRestarts", 0.3, 2, t_mul=2.0, m_mul=0.8))
+
+
+def _frozen():
+    inputs = keras.Input((6,), name="x0")
+    frozen = layers.Dense(5, activation="tanh", name="frozen")
+    outputs = layers.Dense(3)(frozen(layers.Dense(4)(inputs)))
+    frozen.trainable = False
+    return compiled(keras.Model(inputs, outputs), optimizer=keras.optimizers.Adam(0.01))
+
+
+case("optimizer_frozen_layer", _frozen, epochs=2)
+
+
+def _continued(make):
+    def build():
+        inputs = keras.Input((6,), name="x0")
+        return compiled(keras.Model(inputs, layers.Dense(3)(layers.Dense(5, activation="tanh")(inputs))), optimizer=make())
+
+    return build
+
+
+# The archive holds the optimizer's state after some steps; training goes on from there.
+case("optimizer_continues_sgd", _continued(lambda: keras.optimizers.SGD(0.1, momentum=0.9)), warm_up=3)
+case("optimizer_continues_adam", _continued(lambda: keras.optimizers.Adam(0.01)), warm_up=2)
+case("optimizer_continues_amsgrad", _continued(lambda: keras.optimizers.AdamW(0.01, amsgrad=True)), warm_up=2)
+case("optimizer_continues_rmsprop", _continued(lambda: keras.optimizers.RMSprop(0.01, momentum=0.5, centered=True, epsilon=1e-3)), warm_up=3)

@@ -1,0 +1,222 @@
+"""The Cornu side: compiles a case's model, runs the executable, and compares
+what it prints and writes with what Keras computed.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+
+import numpy as np
+
+import safetensors
+
+
+class Failure(Exception):
+    """A command that failed: its message is what a reader needs."""
+
+
+class Program:
+    """A model's folder and the executable made from it.
+
+        program = Program("build/bin/cornu", reference_folder, work_folder, case)
+        program.compile(); program.predict() -> list of arrays
+    """
+
+    def __init__(self, cornu, reference, work, case, threads=1, flags=(), launcher=()):
+        self.cornu, self.reference, self.work, self.case = cornu, reference, work, case
+        self.threads, self.flags, self.launcher = threads, flags, launcher
+        self.description = json.loads((reference / "case.json").read_text())
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        self.executable = work / "program"
+
+    def run(self, *command, accept=(0,)):
+        """Runs a command in the work folder; returns what it printed."""
+        command = [str(c) for c in command]
+        process = subprocess.Popen(command, cwd=self.work, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   stdin=subprocess.DEVNULL, start_new_session=True)
+        try:
+            out, err = process.communicate(timeout=self.case.timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise Failure(f"no answer within {self.case.timeout} s: {shorten(command)}")
+        self.stderr = err.decode(errors="replace")
+        if process.returncode not in accept:
+            code = process.returncode
+            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            said = self.stderr.strip().splitlines()
+            raise Failure(f"{how}: {shorten(command)}: " + " | ".join(said[:3] + said[3:][-3:])[:600])
+        return out.decode(errors="replace")
+
+    def compile(self, *flags):
+        model = []
+        for argument in self.description["model"]:
+            if argument.startswith("--weights="):
+                model.append(f"--weights={self.reference / argument[10:]}")
+            else:
+                model.append(self.reference / argument)
+        self.run(self.cornu, "compile", *model, "-o", self.executable, *self.flags, *self.case.compile_flags, *flags)
+
+    def data(self, flag, folder, names):
+        if len(names) == 1:
+            return [flag, self.reference / folder / f"{names[0]}.npy"]
+        arguments = []
+        for name in names:
+            arguments += [flag, f"{name}={self.reference / folder / name}.npy"]
+        return arguments
+
+    def inputs(self):
+        return self.data("--input", "inputs", self.description["inputs"])
+
+    def targets(self):
+        return self.data("--target", "targets", self.description["targets"])
+
+    def predict(self, *flags):
+        names = self.description["outputs"]
+        outputs = self.work / "outputs"
+        outputs.mkdir(exist_ok=True)
+        arguments = []
+        for name in names:
+            path = outputs / f"{name}.npy"
+            arguments += ["--output", path if len(names) == 1 else f"{name}={path}"]
+        self.run(*self.launcher, self.executable, "predict", *self.inputs(), *arguments, "--batch-size", self.case.batch,
+                 "--threads", self.threads, "--quiet", *flags)
+        return [np.load(outputs / f"{name}.npy") for name in names]
+
+    def weights_of_samples(self):
+        path = self.reference / "sample_weight.npy"
+        return ["--sample-weight", path] if path.exists() else []
+
+    def evaluate(self, *flags):
+        """The logs of an evaluation."""
+        out = self.run(*self.launcher, self.executable, "evaluate", *self.inputs(), *self.targets(), *self.weights_of_samples(),
+                       "--batch-size", self.case.batch, "--threads", self.threads, "--json", *flags)
+        return json_lines(out)[-1]
+
+    def fit(self, *flags, save="after.safetensors", shuffle="false", epochs=None):
+        """Logs of the epochs, and the weights afterwards."""
+        out = self.run(*self.launcher, self.executable, "fit", *self.inputs(), *self.targets(), *self.weights_of_samples(),
+                       "--batch-size", self.case.batch, "--epochs", epochs or self.case.epochs,
+                       f"--shuffle={shuffle}", "--threads", self.threads,
+                       "--save", self.work / save, "--json", *flags)
+        return json_lines(out), safetensors.read(self.work / save)
+
+    def clean(self):
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+def shorten(command):
+    return " ".join(pathlib.Path(c).name if "/" in c else c for c in command[:4])
+
+
+def json_lines(text):
+    lines = [l for l in text.splitlines() if l.startswith("{")]
+    if not lines:
+        raise Failure(f"no JSON line in: {text[:200]!r}")
+    return [json.loads(l) for l in lines]
+
+
+# --- the comparisons: each returns the list of what is wrong ------------------------
+
+
+def compare_array(what, got, want, tolerance, floor=0.0):
+    """`tolerance` is a share of the largest magnitude of `want`."""
+    if got.shape != want.shape:
+        return [f"{what}: shape {got.shape} instead of {want.shape}"]
+    if want.size == 0:
+        return []
+    if (np.isnan(got) != np.isnan(want)).any():
+        return [f"{what}: {np.isnan(got).sum()} NaN instead of {np.isnan(want).sum()}"]
+    got, want = np.nan_to_num(got.astype("float64")), np.nan_to_num(want.astype("float64"))
+    error, largest = np.abs(got - want), np.abs(want).max()
+    if error.max() <= tolerance * largest + floor:
+        return []
+    worst = np.unravel_index(error.argmax(), error.shape)
+    where = "[" + ", ".join(str(int(i)) for i in worst) + "]"
+    return [f"{what}: {got[worst]:.7g} instead of {want[worst]:.7g} at {where}, "
+            f"error {error.max() / max(largest, 1e-30):.1e} of the largest magnitude, "
+            f"{(error > tolerance * largest + floor).mean():.0%} of the values are off"]
+
+
+def compare_logs(what, got, want, tolerance=1e-4):
+    failures = []
+    for name, value in want.items():
+        if name not in got:
+            failures.append(f"{what}: no '{name}' among {sorted(got)}")
+        elif np.isnan(value) != np.isnan(float(got[name])) or abs(got[name] - value) > tolerance * abs(value) + 1e-6:
+            failures.append(f"{what} {name}: {got[name]:.7g} instead of {value:.7g}")
+    return failures
+
+
+def compare_weights(before, after, got, tolerance):
+    """The change of each variable, as a share of its largest change. Below that
+    stand two floors: the spacing of float32 at the variable's size, and a
+    millionth of the largest change of all (gradients that cancel to zero)."""
+    failures = []
+    overall = max((np.abs(after[n] - before[n]).max(initial=0) for n in after), default=0)
+    for name, value in after.items():
+        if name not in got:
+            failures.append(f"no variable '{name}' among {sorted(got)[:8]}")
+            continue
+        if got[name].shape != value.shape:
+            failures.append(f"{name}: shape {got[name].shape} instead of {value.shape}")
+            continue
+        floor = 3e-7 * np.abs(value).max(initial=0) + 1e-6 * overall
+        failures += compare_array(f"change of {name}", got[name] - before[name], value - before[name], tolerance, floor)
+    return failures
+
+
+def check(program):
+    """All comparisons of a case; the list of what is wrong."""
+    case, logs = program.case, program.description["logs"]
+    expected = np.load(program.reference / "expected.npz")
+    group = lambda prefix: {n[len(prefix):]: expected[n] for n in expected.files if n.startswith(prefix)}
+    failures = []
+
+    def attempt(step):
+        try:
+            failures.extend(step())
+        except Failure as failure:
+            failures.append(str(failure))
+
+    try:
+        program.compile()
+    except Failure as failure:
+        return [str(failure)]
+    if case.script:
+        attempt(lambda: case.script(program))
+        return failures
+
+    def predict():
+        wrong = []
+        for name, got, i in zip(program.description["outputs"], program.predict(), range(99)):
+            wrong += compare_array(f"output {name}", got, expected[f"output{i}"], case.tolerance)
+        return wrong
+
+    def fit():
+        flags = []
+        if case.class_weight:
+            flags += ["--class-weight", ",".join(f"{c}={w}" for c, w in case.class_weight.items())]
+        if case.validation == "set":
+            flags += [*program.data("--validation-input", "inputs", program.description["inputs"]),
+                      *program.data("--validation-target", "targets", program.description["targets"])]
+        elif case.validation:
+            flags += ["--validation-split", case.validation]
+        epochs, weights = program.fit(*flags)
+        wrong = []
+        if len(epochs) != len(logs["fit"]):
+            wrong.append(f"fit: {len(epochs)} lines instead of {len(logs['fit'])}")
+        for i, (got, want) in enumerate(zip(epochs, logs["fit"])):
+            wrong += compare_logs(f"fit, epoch {i + 1},", got, want)
+        return wrong + compare_weights(group("before/"), group("after/"), weights, case.change_tolerance)
+
+    if "predict" in case.checks:
+        attempt(predict)
+    if "evaluate" in case.checks:
+        attempt(lambda: compare_logs("evaluate", program.evaluate(), logs["evaluate"]))
+    if "fit" in case.checks:
+        attempt(fit)
+    return failures
