@@ -1,0 +1,121 @@
+"""Mistakes on a compiled program's command line and in its data."""
+import re
+
+import numpy as np
+import pytest
+from conftest import DIGITS, TEST, TRAIN, run
+
+X, Y = np.load(DIGITS / "x_test.npy"), np.load(DIGITS / "y_test.npy")
+
+
+def refuse(program, command, *flags, said=()):
+    result = run(program, command, *flags, code=1, timeout=60)
+    assert "error" in result.err and result.err.count("\n") <= 6, result
+    for pattern in said:
+        assert re.search(pattern, result.err), f"no {pattern!r} in {result}"
+    return result
+
+
+def saved(tmp_path, array, name="a.npy"):
+    np.save(tmp_path / name, array)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize("array", [X[..., 0].reshape(359, 64), X[:, :7], X[:, None], np.float32(3), X.astype("complex64"), X.astype("U2")])
+def test_inputs_that_do_not_fit(digits, tmp_path, array):
+    refuse(digits, "predict", "--input", saved(tmp_path, array), "--output", tmp_path / "p.npy", said=["a.npy"])
+    assert not (tmp_path / "p.npy").exists()
+
+
+def test_a_missing_trailing_axis_is_repaired(digits, tmp_path):
+    run(digits, "predict", "--input", saved(tmp_path, X[..., 0]), "--output", tmp_path / "p.npy")
+
+
+@pytest.mark.parametrize("label", [10, 200])
+def test_labels_out_of_range(digits, tmp_path, label):
+    bad = Y.copy()
+    bad[123] = label
+    said = [str(label), "123"]
+    for command in ("evaluate", "fit"):
+        refuse(digits, command, "--input", DIGITS / "x_test.npy", "--target", saved(tmp_path, bad), said=said)
+
+
+def test_negative_labels(digits, tmp_path):
+    bad = Y.astype("int64")
+    bad[5] = -1
+    refuse(digits, "fit", "--input", DIGITS / "x_test.npy", "--target", saved(tmp_path, bad), said=["-1"])
+
+
+def test_lengths_that_differ(digits, tmp_path):
+    refuse(digits, "fit", "--input", DIGITS / "x_test.npy", "--target", saved(tmp_path, Y[:100]), said=["359", "100"])
+
+
+def test_no_samples(digits, tmp_path):
+    refuse(digits, "evaluate", "--input", saved(tmp_path, X[:0], "x.npy"), "--target", saved(tmp_path, Y[:0], "y.npy"))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.5, 0.99])
+def test_truncated_data(digits, tmp_path, share):
+    data = (DIGITS / "x_test.npy").read_bytes()
+    (tmp_path / "x.npy").write_bytes(data[: int(share * len(data))])
+    refuse(digits, "predict", "--input", tmp_path / "x.npy", "--output", tmp_path / "p.npy", said=["x.npy"])
+
+
+def test_a_header_that_lies(digits, tmp_path):
+    for shape in ["(4611686018427387904, 8, 8, 1)", "(-1, 8, 8, 1)", "(1e9, 8, 8, 1)", "(", "()", "(9999999, 8, 8, 1)"]:
+        header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+        (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + X.tobytes())
+        refuse(digits, "predict", "--input", tmp_path / "x.npy", "--output", tmp_path / "p.npy", said=["x.npy"])
+
+
+@pytest.mark.parametrize("flags", [
+    ["--epochs", "0.5"], ["--epochs", "-1"], ["--batch-size", "0"], ["--batch-size", "x"], ["--epoch", "3"],
+    ["--validation-split", "1.5"], ["--shuffle=maybe"], ["--threads", "0"], ["--class-weight", "1:2:3"],
+    ["--early-stopping", "patience=x"], ["--weights", "/nowhere.safetensors"], ["--resume", "/nowhere"],
+])
+def test_wrong_flags(digits, flags):
+    refuse(digits, "fit", *TRAIN, *flags, "--quiet")
+
+
+def test_missing_flags(digits):
+    refuse(digits, "fit", "--input", DIGITS / "x_test.npy", said=["--target"])
+    refuse(digits, "predict", said=["--input"])
+    run(digits, "dance", code=1)
+    run(digits, "--help")
+    for command in ("info", "predict", "evaluate", "fit", "bench"):
+        assert command in run(digits, command, "--help").out
+
+
+def test_a_flag_is_suggested(digits):
+    refuse(digits, "fit", *TRAIN, "--epoks", 3, said=["--epochs"])
+
+
+def test_a_full_disk(digits, tmp_path):
+    refuse(digits, "predict", "--input", DIGITS / "x_test.npy", "--output", "/dev/full")
+    refuse(digits, "fit", *TRAIN, "--quiet", "--save", "/dev/full")
+
+
+def test_weights_of_another_model(digits, tmp_path):
+    import safetensors
+
+    run(digits, "fit", *TRAIN, "--quiet", "--save", tmp_path / "w.safetensors")
+    weights = safetensors.read(tmp_path / "w.safetensors")
+    wrong = {n: (v[..., :-1] if n == "dense/kernel" else v) for n, v in weights.items()}
+    safetensors.write(tmp_path / "wrong.safetensors", wrong)
+    refuse(digits, "evaluate", *TEST, "--weights", tmp_path / "wrong.safetensors", said=["dense/kernel"])
+    del weights["dense/kernel"]
+    safetensors.write(tmp_path / "less.safetensors", weights)
+    refuse(digits, "evaluate", *TEST, "--weights", tmp_path / "less.safetensors", said=["dense/kernel"])
+
+
+def test_a_checkpoint_of_another_model_or_broken(digits, tmp_path):
+    run(digits, "fit", *TRAIN, "--quiet", "--checkpoint", tmp_path / "c")
+    data = (tmp_path / "c").read_bytes()
+    for broken in (data[: len(data) // 2], b"", b"x" * len(data), data[:100]):
+        (tmp_path / "broken").write_bytes(broken)
+        refuse(digits, "fit", *TRAIN, "--quiet", "--epochs", 2, "--resume", tmp_path / "broken", said=["broken"])
+
+
+def test_an_unwritable_folder_is_noticed_before_training(digits, tmp_path):
+    result = refuse(digits, "fit", *TRAIN, "--epochs", 1_000_000, "--quiet", "--save", "/no/such/folder/w.safetensors")
+    assert result.seconds < 10

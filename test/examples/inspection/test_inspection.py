@@ -1,0 +1,119 @@
+"""What a compiler engineer and a curious user look at."""
+import json
+import re
+
+import pytest
+from conftest import CORNU, DIGITS, ROOT, run
+
+OPT = ROOT / "build/bin/cornu-opt"
+MODEL = DIGITS / "digits.json"
+STAGES = ["nn", "graph", "linalg", "buffers", "kernels", "llvm"]
+
+
+@pytest.mark.parametrize("stage", STAGES[:-1])
+def test_a_stage_prints_what_cornu_opt_parses(cornu, tmp_path, stage):
+    run(cornu, "compile", MODEL, f"--emit={stage}", "-o", tmp_path / "stage.mlir")
+    again = run(OPT, tmp_path / "stage.mlir").out
+    (tmp_path / "again.mlir").write_text(again)
+    assert run(OPT, tmp_path / "again.mlir").out == again, "printing is not stable"
+
+
+def test_llvm_and_assembly(cornu, tmp_path):
+    run(cornu, "compile", MODEL, "--emit=llvm", "-o", tmp_path / "m.ll")
+    run("/usr/lib/llvm-22/bin/opt", "-passes=verify", "-disable-output", tmp_path / "m.ll")
+    text = run(cornu, "compile", MODEL, "--emit=asm", "--mcpu=x86-64-v3", "-o", "-").out
+    assert "vfmadd" in text and "zmm" not in text
+    assert not re.search(r"\b(malloc|calloc|realloc|free)\b", text), "compiled code calls an allocator"
+
+
+def test_locations_carry_the_layers_path(cornu):
+    text = run(cornu, "compile", MODEL, "--emit=nn", "--mlir-print-debuginfo", "-o", "-").out
+    assert '"conv2d_1"' in text and '"dense_1"' in text
+
+
+def test_nn_is_device_neutral_and_short(cornu):
+    text = run(cornu, "compile", MODEL, "--emit=nn", "-o", "-").out
+    for part in ('nn.variable @"conv2d/kernel"', "func.func @forward", "tensor<?x8x8x1xf32>", "nn.conv", "func.func @loss"):
+        assert part in text, text[:3000]
+
+
+def test_inference_only_leaves_training_out(cornu, tmp_path):
+    run(cornu, "compile", MODEL, "-o", tmp_path / "all")
+    run(cornu, "compile", MODEL, "--inference-only", "-o", tmp_path / "some")
+    assert (tmp_path / "some").stat().st_size < (tmp_path / "all").stat().st_size
+    result = run(tmp_path / "some", "fit", "--input", DIGITS / "x_test.npy", "--target", DIGITS / "y_test.npy", code=1)
+    assert "inference" in result.err
+    run(tmp_path / "some", "predict", "--input", DIGITS / "x_test.npy", "--output", tmp_path / "p.npy")
+
+
+def test_a_fixed_batch(cornu, tmp_path):
+    run(cornu, "compile", MODEL, "--batch=4", "-o", tmp_path / "four")
+    assert "4" in run(tmp_path / "four", "info").out
+    import numpy as np
+
+    np.save(tmp_path / "x.npy", np.load(DIGITS / "x_test.npy")[:8])
+    run(tmp_path / "four", "predict", "--input", tmp_path / "x.npy", "--output", tmp_path / "p.npy", "--batch-size", 4)
+    result = run(tmp_path / "four", "predict", "--input", tmp_path / "x.npy", "--output", tmp_path / "p.npy", "--batch-size", 3, code=1)
+    assert "4" in result.err
+
+
+def test_memory_report(cornu, tmp_path):
+    text = run(cornu, "compile", MODEL, "--memory-report", "-o", tmp_path / "m").out
+    assert "predict" in text and "train" in text, text
+    report = run(cornu, "compile", MODEL, "--memory-report=json", "-o", tmp_path / "m").out
+    json.loads(report)
+
+
+def test_summary_is_keras_s(cornu):
+    text = run(cornu, "summary", MODEL).out
+    for part in ("conv2d (Conv2D)", "(None, 8, 8, 16)", "32,832", "Total params: 38,282", "Trainable params: 38,282", "Non-trainable params: 0"):
+        assert part in text, text
+
+
+def test_plot(cornu, tmp_path):
+    import xml.etree.ElementTree
+
+    run(cornu, "plot", MODEL, "-o", tmp_path / "m.svg")
+    root = xml.etree.ElementTree.parse(tmp_path / "m.svg").getroot()
+    assert root.tag.endswith("svg") and "conv2d_1" in (tmp_path / "m.svg").read_text()
+    run(cornu, "plot", MODEL, "-o", tmp_path / "m.html")
+    assert "<svg" in (tmp_path / "m.html").read_text()
+
+
+def test_targets_and_versions(cornu):
+    text = run(cornu, "targets").out
+    assert "x86-64" in text or "x86_64" in text
+    assert "aarch64" in text
+    assert re.search(r"\d+\.\d+\.\d+", run(cornu, "--version").out)
+
+
+@pytest.mark.parametrize("command", ["compile", "summary", "plot", "weights", "targets"])
+def test_help_has_an_example(cornu, command):
+    text = run(cornu, command, "--help").out
+    assert f"cornu {command}" in text
+
+
+def test_help(cornu):
+    text = run(cornu, "--help").out
+    for command in ("compile", "summary", "plot", "weights", "targets"):
+        assert command in text
+    assert "cornu" in run(cornu, "dance", code=1).err
+
+
+def test_mlir_flags_work(cornu):
+    result = run(OPT, "--help-list")
+    assert "--mlir-print-ir-after-all" in result.out
+    assert "canonicalize" in result.out
+
+
+def test_two_compilations_give_the_same_bytes(cornu, tmp_path):
+    for name in "ab":
+        run(cornu, "compile", MODEL, "-c", "-o", tmp_path / name / "m.o") if (tmp_path / name).mkdir() is None else None
+    assert (tmp_path / "a/m.o").read_bytes() == (tmp_path / "b/m.o").read_bytes()
+    assert (tmp_path / "a/m.h").read_bytes() == (tmp_path / "b/m.h").read_bytes()
+
+
+def test_bench(digits):
+    for mode in ("infer", "train"):
+        (line,) = run(digits, "bench", f"--mode={mode}", "--batch-size=8", "--threads=1", "--json", "--min-seconds=0.1").json()
+        assert 0 < line["min_s"] <= line["median_s"] and line["n_runs"] >= 1
