@@ -63,10 +63,10 @@ def NN_Dialect : Dialect {
 def NN_Float : AnyTypeOf<[F32, F64]>;
 def NN_Element : AnyTypeOf<[F32, F64, I1, I8, UI8, I32, I64]>;
 
-def NN_Tensor : RankedTensorOf<[NN_Element]>;
-def NN_FloatTensor : RankedTensorOf<[NN_Float]>;
-def NN_IndexTensor : RankedTensorOf<[I32, I64]>;
-def NN_BoolTensor : RankedTensorOf<[I1]>;
+def NN_Tensor : RankedTensorOf<[NN_Element], [], "tensor of f32, f64, i1, i8, ui8, i32 or i64">;
+def NN_FloatTensor : RankedTensorOf<[NN_Float], [], "tensor of f32 or f64">;
+def NN_IndexTensor : RankedTensorOf<[I32, I64], [], "tensor of i32 or i64">;
+def NN_BoolTensor : RankedTensorOf<[I1], [], "tensor of i1">;
 
 //===----------------------------------------------------------------------===//
 // Op classes

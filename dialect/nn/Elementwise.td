@@ -17,7 +17,7 @@ def NN_Elementwise : NativeOpTrait<"Elementwise"> {
 
 class NN_UnaryOp<string mnemonic, string formula, Type type = NN_FloatTensor>
     : NN_PureOp<mnemonic, [SameOperandsAndResultType, NN_Elementwise]> {
-  let summary = formula;
+  let summary = "computes " # formula;
   let description = "Computes `" # formula # "` for each element.";
   let arguments = (ins type:$input);
   let results = (outs type:$result);
@@ -61,7 +61,7 @@ def NN_StopGradientOp : NN_UnaryOp<"stop_gradient", "x", NN_Tensor> {
 class NN_BinaryOp<string mnemonic, string formula, Type type = NN_Tensor,
                   list<Trait> traits = []>
     : NN_InferredOp<mnemonic, !listconcat([NN_Elementwise], traits)> {
-  let summary = formula;
+  let summary = "computes " # formula;
   let description = "Computes `" # formula # [{` for each pair of elements;
     shapes broadcast as in NumPy, element types are equal.}];
   let arguments = (ins type:$lhs, type:$rhs);

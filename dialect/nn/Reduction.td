@@ -49,7 +49,7 @@ def NN_ArgmaxOp : NN_InferredOp<"argmax"> {
 
 class NN_SoftmaxLikeOp<string mnemonic, string formula>
     : NN_PureOp<mnemonic, [SameOperandsAndResultType]> {
-  let summary = formula;
+  let summary = "computes " # formula;
   let description = "Computes `" # formula # [{` along one axis, after
     subtracting the largest element, so that it does not overflow.}];
   let arguments = (ins I64Attr:$axis, NN_FloatTensor:$input);

@@ -19,7 +19,7 @@ func.func @element_types(%a: tensor<4xf32>, %b: tensor<4xi32>) {
 // -----
 
 func.func @condition(%a: tensor<4xf32>) {
-  // expected-error @+1 {{operand #0 must be ranked tensor of 1-bit signless integer values}}
+  // expected-error @+1 {{operand #0 must be tensor of i1}}
   %0 = nn.select %a, %a, %a : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return
 }
