@@ -42,6 +42,10 @@ static std::optional<int64_t> strideOf(linalg::GenericOp op, unsigned operand,
   return result;
 }
 
+/// Rows that a task has at least: packing a panel costs as much as computing
+/// some four of them.
+static constexpr int64_t kFewestRows = 96;
+
 /// `extent` in as few equal parts of at most `most` as it takes.
 static int64_t equalParts(int64_t extent, int64_t most) {
   int64_t parts = llvm::divideCeil(extent, std::max<int64_t>(most, 1));
@@ -108,18 +112,19 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
   kcMost = std::max<int64_t>(kcMost, 64);
   blocking.kc = steps <= kcMost * 3 / 2 ? steps : equalParts(steps, kcMost);
   int64_t l2 = std::max<int64_t>(target.l2Bytes, 128 << 10);
-  int64_t mcMost =
-      std::max<int64_t>(l2 / 2 / (std::min(blocking.kc, steps) * bytes),
-                        4 * blocking.mr);
+  int64_t step = std::min(blocking.kc, steps) * bytes; // of a row or column
+  int64_t mcMost = std::max<int64_t>(l2 / 2 / step, kFewestRows);
   // A task is worth starting from some 10^6 multiply-adds on.
   constexpr int64_t kTaskWork = 1 << 20;
-  int64_t taskRows =
-      std::max<int64_t>(kTaskWork / std::max<int64_t>(steps * lane, 1),
-                        4 * blocking.mr);
-  blocking.mc = std::min({rows, mcMost, taskRows});
-  blocking.mc = equalParts(rows, blocking.mc);
+  int64_t taskRows = std::max(kTaskWork / std::max<int64_t>(steps * lane, 1),
+                              kFewestRows);
+  blocking.mc = equalParts(rows, std::min({rows, mcMost, taskRows}));
   blocking.mc = llvm::alignTo(blocking.mc, blocking.mr);
-  blocking.nc = lane <= 1024 ? lane : 512;
+  // All panels of a task together fill a quarter of the second-level cache.
+  int64_t ncMost = std::max<int64_t>(l2 / 4 / step, 128);
+  blocking.nc = lane <= ncMost
+                    ? lane
+                    : llvm::alignTo(equalParts(lane, ncMost), blocking.nr);
 
   std::optional<int64_t> rightLane =
       strideOf(op, form->right, form->lane);

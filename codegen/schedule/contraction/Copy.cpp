@@ -236,63 +236,176 @@ LinearView ContractionNest::copyRegion(unsigned number) {
   return view;
 }
 
-LinearView ContractionNest::packPanel(const LinearView &right,
-                                      const LaneTile &lanes) {
-  int64_t panel = 0;
+//===----------------------------------------------------------------------===//
+// Panels
+//===----------------------------------------------------------------------===//
+
+/// Where the panel of a tile starts. One more step between panels keeps them
+/// from falling into the same cache sets.
+Value ContractionNest::panelOffset(const LaneTile &lanes) {
+  Value start = math.sub(lanes.start, ranges[form.lane].low);
+  return math.mul(start, OpFoldResult(builder.getIndexAttr(panelSteps + 1)));
+}
+
+static int64_t columnsOf(const LaneTile &lanes) {
+  int64_t columns = 0;
   for (unsigned lane : lanes.widths)
-    panel += lane;
-  int64_t steps = 1;
+    columns += lane;
+  return columns;
+}
+
+LinearView ContractionNest::panelView(const LaneTile &lanes) {
+  int64_t columns = columnsOf(lanes);
   LinearView view;
+  view.buffer = panels;
   view.strides.assign(root.getNumLoops(), builder.getIndexAttr(0));
-  SmallVector<int64_t> strides(reductionLoops.size());
-  for (unsigned i = reductionLoops.size(); i-- > 0;) {
-    strides[i] = steps * panel;
-    view.strides[reductionLoops[i].inner()] =
-        builder.getIndexAttr(strides[i]);
-    steps *= reductionRanges[i].largest;
-  }
-  Value buffer = allocate(steps * panel);
-  Value laneStart = fixedOffset(right);
-  laneStart = math.add(laneStart,
-                       math.mul(lanes.start, right.strides[form.lane]));
-
-  std::function<void(unsigned, Value, Value)> nest =
-      [&](unsigned level, Value source, Value target) {
-        if (level == reductionLoops.size()) {
-          int64_t at = 0;
-          for (unsigned lane : lanes.widths) {
-            Value from = math.add(
-                source, math.mul(math.constant(at), right.strides[form.lane]));
-            Value vector =
-                loadLanes(right.buffer, from, right.strides[form.lane], lane);
-            vector::StoreOp::create(
-                builder, loc, vector, buffer,
-                ValueRange{addConstant(builder, loc, target, at)});
-            at += lane;
-          }
-          return;
-        }
-        const LoopRange &range = reductionRanges[level];
-        unsigned loop = reductionLoops[level].inner();
-        forRange(math.constant(0), range.size, 1, [&](Value i) {
-          Value index = math.add(range.low, i);
-          nest(level + 1,
-               math.add(source, math.mul(index, right.strides[loop])),
-               math.add(target, math.mul(i, OpFoldResult(builder.getIndexAttr(
-                                                strides[level])))));
-        });
-      };
-  nest(0, laneStart, math.constant(0));
-
-  view.buffer = buffer;
   view.strides[form.lane] = builder.getIndexAttr(1);
-  Value base = math.constant(0);
-  for (unsigned i = 0; i < reductionLoops.size(); ++i)
-    base = math.sub(base,
-                    math.mul(reductionRanges[i].low,
-                             OpFoldResult(builder.getIndexAttr(strides[i]))));
+  Value base = panelOffset(lanes);
+  for (auto [i, loop] : llvm::enumerate(reductionLoops)) {
+    OpFoldResult stride = builder.getIndexAttr(panelStrides[i] * columns);
+    view.strides[loop.inner()] = stride;
+    base = math.sub(base, math.mul(reductionRanges[i].low, stride));
+  }
   view.base = math.sub(base, lanes.start);
   return view;
+}
+
+/// The elements of one step of the reduction, neighbours in the panel.
+void ContractionNest::packStep(Value source, Value target,
+                               const LaneTile &lanes) {
+  OpFoldResult stride = blockRight.strides[form.lane];
+  int64_t column = 0;
+  for (unsigned lane : lanes.widths) {
+    Value from =
+        math.add(source, math.mul(math.constant(column), stride));
+    vector::StoreOp::create(
+        builder, loc, loadLanes(blockRight.buffer, from, stride, lane), panels,
+        ValueRange{addConstant(builder, loc, target, column)});
+    column += lane;
+  }
+}
+
+/// `count` vectors of `count` elements: vector i of the result holds element i
+/// of each. Each round interleaves vectors half of the rest apart; after
+/// log2(count) rounds every element is in its place.
+static SmallVector<Value> transpose(OpBuilder &builder, Location loc,
+                                    SmallVector<Value> rows) {
+  int64_t count = rows.size();
+  SmallVector<int64_t> low, high;
+  for (int64_t i = 0; i < count / 2; ++i) {
+    low.append({i, count + i});
+    high.append({count / 2 + i, count + count / 2 + i});
+  }
+  for (int64_t round = 1; round < count; round *= 2) {
+    SmallVector<Value> next;
+    for (int64_t i = 0; i < count / 2; ++i) {
+      Value a = rows[i], b = rows[i + count / 2];
+      next.push_back(vector::ShuffleOp::create(builder, loc, a, b, low));
+      next.push_back(vector::ShuffleOp::create(builder, loc, a, b, high));
+    }
+    rows = next;
+  }
+  return rows;
+}
+
+/// The innermost reduction loop of a tile whose right operand is contiguous
+/// along it instead of along the lane: square blocks are transposed.
+void ContractionNest::packTransposed(Value source, Value target,
+                                     const LaneTile &lanes) {
+  int64_t columns = columnsOf(lanes);
+  OpFoldResult stride = blockRight.strides[form.lane];
+  const LoopRange &range = reductionRanges.back();
+  int64_t column = 0;
+  for (unsigned lane : lanes.widths) {
+    Value from = math.add(source, math.mul(math.constant(column), stride));
+    Value to = addConstant(builder, loc, target, column);
+    Value whole = math.mul(math.div(range.size, math.constant(lane)),
+                           OpFoldResult(builder.getIndexAttr(lane)));
+    auto type = VectorType::get({lane}, element);
+    auto place = [&](Value step) {
+      return math.add(to, math.mul(step, OpFoldResult(
+                                             builder.getIndexAttr(columns))));
+    };
+    if (lane > 1)
+      forRange(math.constant(0), whole, lane, [&](Value step) {
+        SmallVector<Value> rows;
+        for (unsigned i = 0; i < lane; ++i)
+          rows.push_back(vector::LoadOp::create(
+              builder, loc, type, blockRight.buffer,
+              ValueRange{math.add(math.add(from, step),
+                                  math.mul(math.constant(i), stride))}));
+        rows = transpose(builder, loc, rows);
+        for (unsigned i = 0; i < lane; ++i)
+          vector::StoreOp::create(
+              builder, loc, rows[i], panels,
+              ValueRange{
+                  addConstant(builder, loc, place(step), i * columns)});
+      });
+    forRange(lane > 1 ? whole : math.constant(0), range.size, 1,
+             [&](Value step) {
+               vector::StoreOp::create(
+                   builder, loc,
+                   loadLanes(blockRight.buffer, math.add(from, step), stride,
+                             lane),
+                   panels, ValueRange{place(step)});
+             });
+    column += lane;
+  }
+}
+
+/// The steps of the reduction from `level` on. Without `lanes` every step
+/// goes to all panels in turn, so that rows of the operand are read whole.
+void ContractionNest::packSteps(unsigned level, Value source, Value target,
+                                const LaneTile *lanes) {
+  if (level == reductionLoops.size()) {
+    auto step = [&](const LaneTile &tile) {
+      Value from = math.add(
+          source, math.mul(tile.start, blockRight.strides[form.lane]));
+      Value to = math.add(
+          panelOffset(tile),
+          math.mul(target, OpFoldResult(builder.getIndexAttr(
+                               columnsOf(tile)))));
+      packStep(from, to, tile);
+    };
+    return forLaneTiles(step);
+  }
+  unsigned loop = reductionLoops[level].inner();
+  const LoopRange &range = reductionRanges[level];
+  OpFoldResult stride = blockRight.strides[loop];
+  if (lanes && level + 1 == reductionLoops.size())
+    return packTransposed(math.add(source, math.mul(range.low, stride)),
+                          target, *lanes);
+  int64_t columns = lanes ? columnsOf(*lanes) : 1;
+  OpFoldResult distance =
+      builder.getIndexAttr(panelStrides[level] * columns);
+  forRange(math.constant(0), range.size, 1, [&](Value i) {
+    packSteps(level + 1,
+              math.add(source, math.mul(math.add(range.low, i), stride)),
+              math.add(target, math.mul(i, distance)), lanes);
+  });
+}
+
+void ContractionNest::packPanels() {
+  panelStrides.assign(reductionLoops.size(), 1);
+  panelSteps = 1;
+  for (unsigned i = reductionLoops.size(); i-- > 0;) {
+    panelStrides[i] = panelSteps;
+    panelSteps *= reductionRanges[i].largest;
+  }
+  panels = allocate((panelSteps + 1) * laneBlock);
+  Value source = fixedOffset(blockRight);
+  bool alongReduction =
+      !reductionLoops.empty() &&
+      blockRight.stride(reductionLoops.back().inner()) == 1 &&
+      blockRight.stride(form.lane) != 1;
+  if (!alongReduction)
+    return packSteps(0, source, math.constant(0), nullptr);
+  forLaneTiles([&](const LaneTile &lanes) {
+    packSteps(0,
+              math.add(source, math.mul(lanes.start,
+                                        blockRight.strides[form.lane])),
+              panelOffset(lanes), &lanes);
+  });
 }
 
 } // namespace cornu::codegen

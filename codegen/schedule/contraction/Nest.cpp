@@ -362,21 +362,21 @@ void ContractionNest::emitBlock() {
     block[input] = copies[input] ? copyRegion(input) : views[input];
   blockLeft = block[form.left];
   blockRight = block[form.right];
-  emitLaneTiles();
+  bool pack = strategy.getPackRight() && !form.sharedLane;
+  if (pack)
+    packPanels();
+  forLaneTiles([&](const LaneTile &lanes) {
+    tileRight = pack ? panelView(lanes) : blockRight;
+    emitRowTiles(lanes);
+  });
   workspaceUsed = used;
 }
 
-void ContractionNest::emitLaneTiles() {
+void ContractionNest::forLaneTiles(
+    llvm::function_ref<void(const LaneTile &)> body) {
   LoopRange lane = ranges[form.lane];
   auto tile = [&](Value start, ArrayRef<unsigned> widths) {
-    LaneTile lanes{math.add(lane.low, start),
-                   SmallVector<unsigned>(widths)};
-    int64_t used = workspaceUsed;
-    tileRight = strategy.getPackRight() && !form.sharedLane
-                    ? packPanel(blockRight, lanes)
-                    : blockRight;
-    emitRowTiles(lanes);
-    workspaceUsed = used;
+    body({math.add(lane.low, start), SmallVector<unsigned>(widths)});
   };
   int64_t full = strategy.getNr();
   Value whole = math.mul(math.div(lane.size, math.constant(full)),

@@ -5,8 +5,8 @@
 //   codegen.parallel over batch, columns, blocks of rows, blocks of the lane
 //     for each block of the reduction            kc
 //       copy the left operand's region           if padded or computed
+//       pack the right operand in panels         if that pays
 //       for each tile of the lane                nr
-//         pack a panel of the right operand
 //         for each tile of rows                  mr
 //           load or zero mr x nr accumulators
 //           for k: broadcast mr, load nr, fused multiply-add
@@ -67,7 +67,7 @@ private:
   void emitTask(mlir::Value task, mlir::Value worker);
   void emitReductionBlocks(unsigned level);
   void emitBlock();
-  void emitLaneTiles();
+  void forLaneTiles(llvm::function_ref<void(const LaneTile &)> body);
   void emitRowTiles(const LaneTile &lanes);
   void forTiles(mlir::Value total, int64_t tile,
                 llvm::function_ref<void(mlir::Value, int64_t)> body);
@@ -82,7 +82,14 @@ private:
 
   // Copy.cpp
   LinearView copyRegion(unsigned input);
-  LinearView packPanel(const LinearView &right, const LaneTile &lanes);
+  void packPanels();
+  void packSteps(unsigned level, mlir::Value source, mlir::Value target,
+                 const LaneTile *lanes);
+  void packStep(mlir::Value source, mlir::Value target, const LaneTile &lanes);
+  void packTransposed(mlir::Value source, mlir::Value target,
+                      const LaneTile &lanes);
+  mlir::Value panelOffset(const LaneTile &lanes);
+  LinearView panelView(const LaneTile &lanes);
   void forSpan(mlir::Value low, mlir::Value high,
                llvm::function_ref<void(mlir::Value, unsigned)> body);
 
@@ -142,6 +149,9 @@ private:
   llvm::SmallVector<LoopRange> reductionRanges; ///< of reductionLoops
   LinearView blockLeft, blockRight;
   LinearView tileRight; ///< blockRight, or its panel
+  mlir::Value panels;   ///< of the right operand, one after the other
+  llvm::SmallVector<int64_t> panelStrides; ///< of reductionLoops, in columns
+  int64_t panelSteps = 0;
   mlir::Value sums;     ///< partial sums in the workspace
 };
 

@@ -1,0 +1,559 @@
+//===- NestTest.cpp - Scheduled nests against plain loops -----------------===//
+//
+// Every kernel is compiled twice, by strategy and schedule and by upstream's
+// linalg-to-loops, and run on the same random data, for several batch sizes.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/IR/Codegen.h"
+#include "codegen/schedule/Schedule.h"
+#include "codegen/strategy/Strategy.h"
+#include "codegen/target/Target.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Transforms/Passes.h"
+#include "test/unit/codegen/Jit.h"
+#include "gtest/gtest.h"
+#include <cmath>
+#include <random>
+
+using namespace mlir;
+using namespace cornu;
+using namespace cornu::test;
+
+namespace {
+
+/// One argument of a kernel, in two copies.
+struct Argument {
+  Type element;
+  std::unique_ptr<ArrayBase> mine, reference;
+};
+
+template <typename T>
+Argument makeArgument(Type element, ArrayRef<int64_t> shape,
+                      std::mt19937 &random, int64_t low, int64_t high) {
+  std::vector<int64_t> dims(shape.begin(), shape.end());
+  auto array = std::make_unique<Array<T>>(dims);
+  for (int64_t i = 0; i < array->count(); ++i) {
+    if (std::is_floating_point<T>::value)
+      (*array)[i] = std::uniform_real_distribution<double>(-2, 2)(random);
+    else
+      (*array)[i] = std::uniform_int_distribution<int64_t>(low, high)(random);
+  }
+  auto copy = std::make_unique<Array<T>>(*array);
+  return {element, std::move(array), std::move(copy)};
+}
+
+template <typename T>
+void compare(Argument &argument, unsigned number, double tolerance) {
+  auto &mine = static_cast<Array<T> &>(*argument.mine);
+  auto &reference = static_cast<Array<T> &>(*argument.reference);
+  EXPECT_TRUE(mine.intact()) << "argument " << number << " written outside";
+  double largest = 1;
+  for (int64_t i = 0; i < mine.count(); ++i)
+    if (std::isfinite(double(reference[i])))
+      largest = std::max(largest, std::abs(double(reference[i])));
+  int wrong = 0;
+  for (int64_t i = 0; i < mine.count() && wrong < 4; ++i) {
+    double a = mine[i], b = reference[i];
+    bool same = std::isnan(a) ? std::isnan(b)
+                              : a == b || std::abs(a - b) <= tolerance * largest;
+    if (!same) {
+      ++wrong;
+      ADD_FAILURE() << "argument " << number << "[" << i << "]: " << a
+                    << " instead of " << b;
+    }
+  }
+}
+
+class NestTest : public testing::Test {
+protected:
+  NestTest() {
+    DialectRegistry registry;
+    registry.insert<affine::AffineDialect, arith::ArithDialect,
+                    func::FuncDialect, linalg::LinalgDialect,
+                    LLVM::LLVMDialect, math::MathDialect,
+                    memref::MemRefDialect, scf::SCFDialect,
+                    vector::VectorDialect, codegen::CodegenDialect>();
+    context.appendDialectRegistry(registry);
+    context.loadAllAvailableDialects();
+  }
+
+  std::unique_ptr<Jit> compile(const std::string &text, bool scheduled,
+                               SmallVector<Type> &types) {
+    OwningOpRef<ModuleOp> module =
+        parseSourceString<ModuleOp>(text, &context);
+    if (!module)
+      return nullptr;
+    auto kernel = *module->getOps<func::FuncOp>().begin();
+    types.assign(kernel.getArgumentTypes().begin(),
+                 kernel.getArgumentTypes().end());
+    PassManager manager(&context);
+    if (scheduled) {
+      codegen::TargetOptions options;
+      std::string error;
+      if (auto target = codegen::Target::create(options, error))
+        target->attachTo(*module);
+      manager.addNestedPass<func::FuncOp>(codegen::createStrategyPass());
+      manager.addNestedPass<func::FuncOp>(codegen::createSchedulePass());
+    } else {
+      manager.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
+    }
+    if (failed(manager.run(*module)))
+      return nullptr;
+    if (scheduled) {
+      module->walk([&](linalg::LinalgOp op) {
+        ADD_FAILURE() << "left unscheduled: " << op->getName().getStringRef().str();
+      });
+      module->walk([&](memref::AllocOp op) {
+        ADD_FAILURE() << "an allocation is left";
+      });
+    }
+    Jit::Options options;
+    if (getenv("NEST_ASM") && scheduled)
+      options.dumpAsm = getenv("NEST_ASM");
+    return Jit::compile(*module, options);
+  }
+
+  /// Integers are in [low, high].
+  void check(const std::string &text, double tolerance = 2e-6,
+             int64_t low = 0, int64_t high = 9) {
+    SmallVector<Type> types;
+    auto reference = compile(text, false, types);
+    auto mine = compile(text, true, types);
+    ASSERT_TRUE(reference && mine);
+    for (int64_t batch : {1, 2, 3, 17, 1000}) {
+      std::mt19937 random(batch);
+      std::vector<Argument> arguments;
+      for (Type type : types) {
+        auto memref = cast<MemRefType>(type);
+        Type element = memref.getElementType();
+        bool workspace = memref.getRank() == 1 && element.isInteger(8) &&
+                         memref.isDynamicDim(0) && type == types.back();
+        if (workspace)
+          continue;
+        SmallVector<int64_t> shape(memref.getShape());
+        for (int64_t &size : shape)
+          if (ShapedType::isDynamic(size))
+            size = batch;
+        if (element.isF32())
+          arguments.push_back(
+              makeArgument<float>(element, shape, random, low, high));
+        else if (element.isF64())
+          arguments.push_back(
+              makeArgument<double>(element, shape, random, low, high));
+        else if (element.isInteger(32))
+          arguments.push_back(
+              makeArgument<int32_t>(element, shape, random, low, high));
+        else if (element.isInteger(1))
+          arguments.push_back(
+              makeArgument<int8_t>(element, shape, random, 0, 1));
+        else
+          arguments.push_back(
+              makeArgument<int8_t>(element, shape, random, low, high));
+      }
+      std::vector<ArrayBase *> a, b;
+      for (Argument &argument : arguments) {
+        a.push_back(argument.mine.get());
+        b.push_back(argument.reference.get());
+      }
+      ASSERT_TRUE(mine->call("kernel", a));
+      ASSERT_TRUE(reference->call("kernel", b));
+      SCOPED_TRACE("batch " + std::to_string(batch));
+      for (auto [i, argument] : llvm::enumerate(arguments)) {
+        if (argument.element.isF32())
+          compare<float>(argument, i, tolerance);
+        else if (argument.element.isF64())
+          compare<double>(argument, i, tolerance * 1e-6);
+        else if (argument.element.isInteger(32))
+          compare<int32_t>(argument, i, 0);
+        else
+          compare<int8_t>(argument, i, 0);
+      }
+      if (HasFailure())
+        return;
+    }
+  }
+
+  MLIRContext context;
+};
+
+/// The text with every `$N` replaced.
+std::string with(std::string text,
+                 std::vector<std::pair<std::string, std::string>> values) {
+  for (auto &[name, value] : values)
+    for (size_t at; (at = text.find(name)) != std::string::npos;)
+      text.replace(at, name.size(), value);
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// Maps
+//===----------------------------------------------------------------------===//
+
+TEST_F(NestTest, ElementwiseCollapsesToOneLoop) {
+  for (const char *n : {"1", "7", "10", "64", "67"})
+    check(with(R"(
+func.func @kernel(%x: memref<?x$Nxf32>, %y: memref<?x$Nxf32>, %o: memref<?x$Nxf32>, %w: memref<?xi8>) {
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]} ins(%x, %y : memref<?x$Nxf32>, memref<?x$Nxf32>) outs(%o : memref<?x$Nxf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %0, %a : f32
+    linalg.yield %1 : f32
+  }
+  return
+})", {{"$N", n}}));
+}
+
+TEST_F(NestTest, BiasAndInPlaceAndSeveralOutputs) {
+  for (const char *n : {"3", "10", "128"})
+    check(with(R"(
+func.func @kernel(%x: memref<?x$Nxf64>, %b: memref<$Nxf64>, %s: memref<?xf64>, %m: memref<?x$Nxi1>, %w: memref<?xi8>) {
+  %zero = arith.constant 0.0 : f64
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>],
+      iterator_types = ["parallel", "parallel"]} ins(%b, %s : memref<$Nxf64>, memref<?xf64>) outs(%x, %m : memref<?x$Nxf64>, memref<?x$Nxi1>) {
+  ^bb0(%a: f64, %c: f64, %o: f64, %p: i1):
+    %0 = arith.addf %o, %a : f64
+    %1 = arith.mulf %0, %c : f64
+    %2 = arith.cmpf ogt, %1, %zero : f64
+    %3 = arith.select %2, %1, %zero : f64
+    linalg.yield %3, %2 : f64, i1
+  }
+  return
+})", {{"$N", n}}));
+}
+
+TEST_F(NestTest, TransposesInRegisters) {
+  for (const char *n : {"5", "8", "24", "67"})
+    check(with(R"(
+func.func @kernel(%x: memref<?x$Nx19xf32>, %o: memref<?x19x$Nxf32>, %w: memref<?xi8>) {
+  linalg.generic {indexing_maps = [affine_map<(b, i, j) -> (b, j, i)>, affine_map<(b, i, j) -> (b, i, j)>],
+      iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : memref<?x$Nx19xf32>) outs(%o : memref<?x19x$Nxf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.addf %a, %a : f32
+    linalg.yield %0 : f32
+  }
+  return
+})", {{"$N", n}}));
+}
+
+TEST_F(NestTest, ProducersAreInlinedAndNestsMerged) {
+  check(R"(
+func.func @kernel(%x: memref<?x33xf32>, %y: memref<?x33xf32>, %z: memref<?x33xf32>, %w: memref<?xi8>) {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x33xf32>
+  %t = memref.alloc(%n) : memref<?x33xf32>
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%x : memref<?x33xf32>) outs(%t : memref<?x33xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = math.exp %a : f32
+    %1 = math.tanh %0 : f32
+    linalg.yield %1 : f32
+  }
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%t : memref<?x33xf32>) outs(%y : memref<?x33xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.addf %a, %a : f32
+    linalg.yield %0 : f32
+  }
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%t : memref<?x33xf32>) outs(%z : memref<?x33xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.mulf %a, %a : f32
+    linalg.yield %0 : f32
+  }
+  memref.dealloc %t : memref<?x33xf32>
+  return
+})");
+}
+
+TEST_F(NestTest, GathersRowsOfATable) {
+  for (const char *n : {"1", "6", "64"})
+    check(with(R"(
+func.func @kernel(%t: memref<10x$Nxf32>, %i: memref<?x5xi32>, %o: memref<?x5x$Nxf32>, %w: memref<?xi8>) {
+  %nan = arith.constant 0x7FC00000 : f32
+  %limit = arith.constant 9 : i32
+  %zero = arith.constant 0 : i32
+  linalg.generic {indexing_maps = [affine_map<(b, s, d) -> (b, s)>, affine_map<(b, s, d) -> (b, s, d)>],
+      iterator_types = ["parallel", "parallel", "parallel"]} ins(%i : memref<?x5xi32>) outs(%o : memref<?x5x$Nxf32>) {
+  ^bb0(%a: i32, %b: f32):
+    %d = linalg.index 2 : index
+    %0 = arith.minsi %a, %limit : i32
+    %1 = arith.maxsi %0, %zero : i32
+    %2 = arith.index_cast %1 : i32 to index
+    %3 = memref.load %t[%2, %d] : memref<10x$Nxf32>
+    %4 = arith.cmpi eq, %1, %a : i32
+    %5 = arith.select %4, %3, %nan : f32
+    linalg.yield %5 : f32
+  }
+  return
+})", {{"$N", n}}), 0, -2, 12);
+}
+
+TEST_F(NestTest, PadsAMapWithAConstant) {
+  check(R"(
+func.func @kernel(%x: memref<?x5x7xf32>, %o: memref<?x8x9xf32>, %w: memref<?xi8>) {
+  %c0 = arith.constant 0 : index
+  %one = arith.constant 1.5 : f32
+  %n = memref.dim %x, %c0 : memref<?x5x7xf32>
+  %p = memref.alloc(%n) : memref<?x8x9xf32>
+  linalg.fill ins(%one : f32) outs(%p : memref<?x8x9xf32>)
+  %s = memref.subview %p[0, 1, 2] [%n, 5, 7] [1, 1, 1] : memref<?x8x9xf32> to memref<?x5x7xf32, strided<[72, 9, 1], offset: 11>>
+  memref.copy %x, %s : memref<?x5x7xf32> to memref<?x5x7xf32, strided<[72, 9, 1], offset: 11>>
+  linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, j, k)>, affine_map<(i, j, k) -> (i, j, k)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%p : memref<?x8x9xf32>) outs(%o : memref<?x8x9xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.addf %a, %a : f32
+    linalg.yield %0 : f32
+  }
+  return
+})");
+}
+
+//===----------------------------------------------------------------------===//
+// Reductions
+//===----------------------------------------------------------------------===//
+
+TEST_F(NestTest, RowsColumnsAndEverything) {
+  const char *kernel = R"(
+func.func @kernel(%x: memref<?x$Nxf32>, %o: memref<$O>, %w: memref<?xi8>) {
+  %init = arith.constant $I : f32
+  linalg.fill ins(%init : f32) outs(%o : memref<$O>)
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> ($M)>], iterator_types = [$T]}
+      ins(%x : memref<?x$Nxf32>) outs(%o : memref<$O>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = $C %a, %b : f32
+    linalg.yield %0 : f32
+  }
+  return
+})";
+  for (const char *n : {"1", "3", "10", "64", "200"})
+    for (auto &choice :
+         {std::pair("arith.addf", "0.0"), std::pair("arith.addf", "2.5"),
+          std::pair("arith.maximumf", "0xFF800000")}) {
+      std::string combiner = choice.first;
+      std::vector<std::pair<std::string, std::string>> common = {
+          {"$C", combiner}, {"$I", choice.second}};
+      auto variant = [&](std::string map, std::string shape, std::string types) {
+        auto values = common;
+        values.push_back({"$M", map});
+        values.push_back({"$O", shape});
+        values.push_back({"$T", types});
+        values.push_back({"$N", n});
+        SCOPED_TRACE(combiner + " of " + map + " with N = " + n);
+        check(with(kernel, values), 5e-6);
+      };
+      variant("i", "?xf32", "\"parallel\", \"reduction\"");
+      variant("j", "$Nxf32", "\"reduction\", \"parallel\"");
+      variant("", "f32", "\"reduction\", \"reduction\"");
+    }
+}
+
+TEST_F(NestTest, MeanAndVarianceOfChannels) {
+  for (const char *n : {"3", "16", "100"})
+    check(with(R"(
+func.func @kernel(%x: memref<?x4x5x$Nxf32>, %y: memref<?x4x5x$Nxf32>, %g: memref<$Nxf32>, %w: memref<?xi8>) {
+  %zero = arith.constant 0.0 : f32
+  %eps = arith.constant 0.001 : f32
+  %scale = arith.constant 0.01 : f32
+  %s = memref.alloc() : memref<$Nxf32>
+  %q = memref.alloc() : memref<$Nxf32>
+  %m = memref.alloc() : memref<$Nxf32>
+  %v = memref.alloc() : memref<$Nxf32>
+  linalg.fill ins(%zero : f32) outs(%s : memref<$Nxf32>)
+  linalg.fill ins(%zero : f32) outs(%q : memref<$Nxf32>)
+  linalg.generic {indexing_maps = [affine_map<(n, h, w, c) -> (n, h, w, c)>, affine_map<(n, h, w, c) -> (c)>], iterator_types = ["reduction", "reduction", "reduction", "parallel"]}
+      ins(%x : memref<?x4x5x$Nxf32>) outs(%s : memref<$Nxf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.addf %a, %b : f32
+    linalg.yield %0 : f32
+  }
+  linalg.generic {indexing_maps = [affine_map<(n, h, w, c) -> (n, h, w, c)>, affine_map<(n, h, w, c) -> (c)>], iterator_types = ["reduction", "reduction", "reduction", "parallel"]}
+      ins(%x : memref<?x4x5x$Nxf32>) outs(%q : memref<$Nxf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %1 = arith.mulf %a, %a : f32
+    %0 = arith.addf %1, %b : f32
+    linalg.yield %0 : f32
+  }
+  linalg.generic {indexing_maps = [affine_map<(c) -> (c)>, affine_map<(c) -> (c)>], iterator_types = ["parallel"]}
+      ins(%s : memref<$Nxf32>) outs(%m : memref<$Nxf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.mulf %a, %scale : f32
+    linalg.yield %0 : f32
+  }
+  linalg.generic {indexing_maps = [affine_map<(c) -> (c)>, affine_map<(c) -> (c)>], iterator_types = ["parallel"]}
+      ins(%q : memref<$Nxf32>) outs(%v : memref<$Nxf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.mulf %a, %scale : f32
+    %1 = arith.addf %0, %eps : f32
+    %2 = math.rsqrt %1 : f32
+    linalg.yield %2 : f32
+  }
+  linalg.generic {indexing_maps = [affine_map<(n, h, w, c) -> (n, h, w, c)>, affine_map<(n, h, w, c) -> (c)>, affine_map<(n, h, w, c) -> (c)>, affine_map<(n, h, w, c) -> (c)>, affine_map<(n, h, w, c) -> (n, h, w, c)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%x, %m, %v, %g : memref<?x4x5x$Nxf32>, memref<$Nxf32>, memref<$Nxf32>, memref<$Nxf32>) outs(%y : memref<?x4x5x$Nxf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32, %d: f32, %e: f32):
+    %0 = arith.subf %a, %b : f32
+    %1 = arith.mulf %0, %c : f32
+    %2 = arith.mulf %1, %d : f32
+    linalg.yield %2 : f32
+  }
+  return
+})", {{"$N", n}}), 1e-5);
+}
+
+TEST_F(NestTest, ArgmaxOfRows) {
+  for (const char *n : {"1", "10", "33"})
+    check(with(R"(
+func.func @kernel(%x: memref<?x$Nxf32>, %o: memref<?xi32>, %w: memref<?xi8>) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0 : i32
+  %low = arith.constant 0xFF800000 : f32
+  %n = memref.dim %x, %c0 : memref<?x$Nxf32>
+  %v = memref.alloc(%n) : memref<?xf32>
+  linalg.fill ins(%low : f32) outs(%v : memref<?xf32>)
+  linalg.fill ins(%zero : i32) outs(%o : memref<?xi32>)
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : memref<?x$Nxf32>) outs(%v, %o : memref<?xf32>, memref<?xi32>) {
+  ^bb0(%a: f32, %b: f32, %c: i32):
+    %j = linalg.index 1 : index
+    %k = arith.index_cast %j : index to i32
+    %0 = arith.cmpf ogt, %a, %b : f32
+    %1 = arith.select %0, %a, %b : f32
+    %2 = arith.select %0, %k, %c : i32
+    linalg.yield %1, %2 : f32, i32
+  }
+  return
+})", {{"$N", n}}));
+}
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+TEST_F(NestTest, SoftmaxIsOneLoopOverRows) {
+  for (const char *n : {"1", "10", "64", "77"})
+    check(with(R"(
+func.func @kernel(%x: memref<?x3x$Nxf32>, %y: memref<?x3x$Nxf32>, %w: memref<?xi8>) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %low = arith.constant 0xFF800000 : f32
+  %n = memref.dim %x, %c0 : memref<?x3x$Nxf32>
+  %m = memref.alloc(%n) : memref<?x3xf32>
+  linalg.fill ins(%low : f32) outs(%m : memref<?x3xf32>)
+  linalg.generic {indexing_maps = [affine_map<(i, h, j) -> (i, h, j)>, affine_map<(i, h, j) -> (i, h)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x : memref<?x3x$Nxf32>) outs(%m : memref<?x3xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.maximumf %a, %b : f32
+    linalg.yield %0 : f32
+  }
+  %e = memref.alloc(%n) : memref<?x3x$Nxf32>
+  linalg.generic {indexing_maps = [affine_map<(i, h, j) -> (i, h, j)>, affine_map<(i, h, j) -> (i, h)>, affine_map<(i, h, j) -> (i, h, j)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%x, %m : memref<?x3x$Nxf32>, memref<?x3xf32>) outs(%e : memref<?x3x$Nxf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %0 = arith.subf %a, %b : f32
+    %1 = math.exp %0 : f32
+    linalg.yield %1 : f32
+  }
+  %s = memref.alloc(%n) : memref<?x3xf32>
+  linalg.fill ins(%zero : f32) outs(%s : memref<?x3xf32>)
+  linalg.generic {indexing_maps = [affine_map<(i, h, j) -> (i, h, j)>, affine_map<(i, h, j) -> (i, h)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%e : memref<?x3x$Nxf32>) outs(%s : memref<?x3xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.addf %a, %b : f32
+    linalg.yield %0 : f32
+  }
+  linalg.generic {indexing_maps = [affine_map<(i, h, j) -> (i, h, j)>, affine_map<(i, h, j) -> (i, h)>, affine_map<(i, h, j) -> (i, h, j)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%e, %s : memref<?x3x$Nxf32>, memref<?x3xf32>) outs(%y : memref<?x3x$Nxf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %0 = arith.divf %a, %b : f32
+    linalg.yield %0 : f32
+  }
+  return
+})", {{"$N", n}}));
+}
+
+//===----------------------------------------------------------------------===//
+// Windows
+//===----------------------------------------------------------------------===//
+
+/// H x W input padded by `pad` on all sides; window KxK, stride S.
+const char *kPool = R"(
+func.func @kernel(%x: memref<?x$Hx$Hx$Cxf32>, %o: memref<?x$Ox$Ox$Cxf32>, %w: memref<?xi8>) {
+  %c0 = arith.constant 0 : index
+  %init = arith.constant $I : f32
+  %n = memref.dim %x, %c0 : memref<?x$Hx$Hx$Cxf32>
+  %p = memref.alloc(%n) : memref<?x$Qx$Qx$Cxf32>
+  linalg.fill ins(%init : f32) outs(%p : memref<?x$Qx$Qx$Cxf32>)
+  %s = memref.subview %p[0, $P, $P, 0] [%n, $H, $H, $C] [1, 1, 1, 1] : memref<?x$Qx$Qx$Cxf32> to memref<?x$Hx$Hx$Cxf32, strided<[$A, $B, $C, 1], offset: $D>>
+  memref.copy %x, %s : memref<?x$Hx$Hx$Cxf32> to memref<?x$Hx$Hx$Cxf32, strided<[$A, $B, $C, 1], offset: $D>>
+  %k = memref.alloc() : memref<$Kx$Kxf32>
+  linalg.fill ins(%init : f32) outs(%o : memref<?x$Ox$Ox$Cxf32>)
+  linalg.generic {indexing_maps = [affine_map<(n, h, w, c, i, j) -> (n, h * $S + i, w * $S + j, c)>, affine_map<(n, h, w, c, i, j) -> (i, j)>, affine_map<(n, h, w, c, i, j) -> (n, h, w, c)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%p, %k : memref<?x$Qx$Qx$Cxf32>, memref<$Kx$Kxf32>) outs(%o : memref<?x$Ox$Ox$Cxf32>) {
+  ^bb0(%a: f32, %z: f32, %b: f32):
+    %0 = $F %a, %b : f32
+    linalg.yield %0 : f32
+  }
+  return
+})";
+
+std::string pool(int h, int c, int k, int s, int p, const char *op,
+                 const char *init) {
+  int q = h + 2 * p, o = (q - k) / s + 1;
+  auto text = [](int value) { return std::to_string(value); };
+  return with(kPool, {{"$F", op}, {"$I", init}, {"$A", text(q * q * c)},
+                      {"$B", text(q * c)}, {"$D", text((p * q + p) * c)},
+                      {"$H", text(h)}, {"$C", text(c)}, {"$O", text(o)},
+                      {"$Q", text(q)}, {"$P", text(p)}, {"$K", text(k)},
+                      {"$S", text(s)}});
+}
+
+TEST_F(NestTest, PoolsWithoutPadding) {
+  check(pool(8, 16, 2, 2, 0, "arith.maximumf", "0xFF800000"));
+  check(pool(9, 5, 3, 2, 0, "arith.addf", "0.0"));
+}
+
+TEST_F(NestTest, PoolsSkipThePadding) {
+  check(pool(8, 24, 3, 1, 1, "arith.maximumf", "0xFF800000"));
+  check(pool(11, 7, 3, 2, 1, "arith.maximumf", "0xFF800000"));
+  check(pool(7, 64, 5, 1, 2, "arith.addf", "0.0"));
+  check(pool(4, 8, 3, 1, 1, "arith.addf", "0.0"));
+}
+
+TEST_F(NestTest, PoolingWithAnotherPaddingSelects) {
+  // The padding is 0, the identity of the maximum is not.
+  std::string text = pool(7, 8, 3, 1, 1, "arith.maximumf", "0.0");
+  check(text);
+}
+
+TEST_F(NestTest, ScattersIntoOverlappingWindows) {
+  // dx[n, 2h + i - 1, 2w + j - 1, c] += dy[n, h, w, c]
+  for (const char *c : {"3", "8", "40"})
+    check(with(R"(
+func.func @kernel(%y: memref<?x4x4x$Cxf32>, %o: memref<?x7x7x$Cxf32>, %w: memref<?xi8>) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = memref.dim %y, %c0 : memref<?x4x4x$Cxf32>
+  %p = memref.alloc(%n) : memref<?x9x9x$Cxf32>
+  %k = memref.alloc() : memref<3x3xf32>
+  linalg.fill ins(%zero : f32) outs(%p : memref<?x9x9x$Cxf32>)
+  linalg.generic {indexing_maps = [affine_map<(n, h, w, c, i, j) -> (n, h, w, c)>, affine_map<(n, h, w, c, i, j) -> (i, j)>, affine_map<(n, h, w, c, i, j) -> (n, h * 2 + i, w * 2 + j, c)>],
+      iterator_types = ["parallel", "reduction", "reduction", "parallel", "reduction", "reduction"]}
+      ins(%y, %k : memref<?x4x4x$Cxf32>, memref<3x3xf32>) outs(%p : memref<?x9x9x$Cxf32>) {
+  ^bb0(%a: f32, %z: f32, %b: f32):
+    %0 = arith.addf %a, %b : f32
+    linalg.yield %0 : f32
+  }
+  %s = memref.subview %p[0, 1, 1, 0] [%n, 7, 7, $C] [1, 1, 1, 1] : memref<?x9x9x$Cxf32> to memref<?x7x7x$Cxf32, strided<[$A, $B, $C, 1], offset: $D>>
+  memref.copy %s, %o : memref<?x7x7x$Cxf32, strided<[$A, $B, $C, 1], offset: $D>> to memref<?x7x7x$Cxf32>
+  return
+})", {{"$A", std::to_string(81 * atoi(c))}, {"$B", std::to_string(9 * atoi(c))},
+      {"$D", std::to_string(10 * atoi(c))}, {"$C", c}}));
+}
+
+} // namespace
