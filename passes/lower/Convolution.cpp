@@ -277,10 +277,10 @@ void KernelLowering::lowerKernelGradient(ConvolutionKernelGradientOp op) {
 namespace {
 /// The input positions i with (i + low) mod stride = r of one dimension. They
 /// are first, first + stride, ... (`count` of them); position number j
-/// receives from output j + k * step + shift through tap `lastTap - k *
-/// tapStep`, for k in [0, taps).
+/// receives from output j + (taps - 1 - k) * step + shift through tap
+/// firstTap + k * tapStep, for k in [0, taps).
 struct Phase {
-  int64_t first, count, taps, step, shift, lastTap, tapStep;
+  int64_t first, count, taps, step, shift, firstTap, tapStep;
 };
 } // namespace
 
@@ -303,9 +303,9 @@ static SmallVector<Phase> phasesOf(const Geometry &geometry, unsigned d) {
       ++tap;
     if (tap < tapStep && tap < geometry.window[d]) {
       phase.taps = (geometry.window[d] - tap - 1) / tapStep + 1;
-      phase.lastTap = tap + (phase.taps - 1) * tapStep;
-      phase.shift =
-          (phase.first + low - phase.lastTap * dilation) / stride;
+      phase.firstTap = tap;
+      int64_t lastTap = tap + (phase.taps - 1) * tapStep;
+      phase.shift = (phase.first + low - lastTap * dilation) / stride;
     }
     phases.push_back(phase);
   }
@@ -330,6 +330,20 @@ static Value lowerPhase(KernelLowering &kernel, Location loc,
       return tensor;
   }
   y = kernel.padSpatial(loc, y, low, high, 0);
+  // Only the taps of this phase.
+  RankedTensorType type = tensorType(w);
+  Sizes offsets, sizes, strides;
+  Shape shape(type.getShape());
+  for (int64_t d = 0; d < type.getRank(); ++d) {
+    bool spatial = d < static_cast<int64_t>(rank);
+    if (spatial)
+      shape[d] = phases[d].taps;
+    offsets.push_back(b.getIndexAttr(spatial ? phases[d].firstTap : 0));
+    sizes.push_back(b.getIndexAttr(shape[d]));
+    strides.push_back(b.getIndexAttr(spatial ? phases[d].tapStep : 1));
+  }
+  if (shape != Shape(type.getShape()))
+    w = tensor::ExtractSliceOp::create(b, loc, w, offsets, sizes, strides);
 
   Loops loops;
   loops.add(tensorSize(b, loc, y, 0), parallel);
@@ -347,12 +361,10 @@ static Value lowerPhase(KernelLowering &kernel, Location loc,
     channels.f = loops.add(b, geometry.filters, reduction);
 
   Nest nest(kernel, loc, loops.sizes);
-  Index positions{nest.dim(0)}, taps;
-  for (auto [d, phase] : llvm::enumerate(phases)) {
-    positions.push_back(nest.dim(1 + d) + nest.dim(tap + d) * phase.step);
-    taps.push_back(nest.constant(phase.lastTap) -
-                   nest.dim(tap + d) * phase.tapStep);
-  }
+  Index positions{nest.dim(0)}, taps = nest.dims(tap, rank);
+  for (auto [d, phase] : llvm::enumerate(phases))
+    positions.push_back(nest.dim(1 + d) - nest.dim(tap + d) * phase.step +
+                        (phase.taps - 1) * phase.step);
   Value a = nest.readTensor(y, join({positions, channels.output(nest)}));
   Value v = nest.readTensor(w, join({taps, channels.kernel(nest)}));
   return nest.finish(

@@ -3,6 +3,8 @@
 #include "tools/registry/Registry.h"
 #include "codegen/IR/Codegen.h"
 #include "codegen/emit/Passes.h"
+#include "codegen/schedule/Schedule.h"
+#include "codegen/strategy/Strategy.h"
 #include "codegen/target/Target.h"
 #include "dialect/nn/NN.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -36,7 +38,9 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "passes/buffer/Buffer.h"
 #include "passes/graph/Passes.h"
+#include "passes/lower/Lower.h"
 
 using namespace mlir;
 
@@ -85,7 +89,11 @@ void registerAllDialects(DialectRegistry &registry) {
 
 void registerCompilerPasses() {
   graph::registerGraphPasses();
+  lower::registerLowerPasses();
+  buffer::registerBufferPasses();
   codegen::registerTargetPasses();
+  codegen::registerStrategyPasses();
+  codegen::registerSchedulePasses();
   codegen::registerEmitPasses();
 }
 

@@ -1,0 +1,92 @@
+//===- Buffer.h - From tensors to planned memory ----------------*- C++ -*-===//
+//
+// After lowering, every value is a tensor and every call has an empty tensor
+// to write to. This stage gives each of them a place:
+//
+//   func.func @predict(%state: memref<?xi8>, %x: memref<?x4xf32>,
+//                      %y: memref<?x2xf32>, %scratch: memref<?xi8>) {
+//     %w = memref.view %state[%c0][] : memref<?xi8> to memref<4x8xf32>
+//     %h = memref.view %scratch[%offset][%batch] : memref<?xi8> to ...
+//     call @kernel_0(%x, %w, %h, %workspace)
+//     call @kernel_1(%h, %w2, %y, %workspace)
+//
+// All variables live in one block, the state; all intermediates in another,
+// the scratch, at offsets fixed + per_sample * batch. Nothing is allocated
+// when the model runs. What is known about the blocks stands in attributes of
+// the module, for the descriptor and the header:
+//
+//   cornu.state = [{name, type, offset, kind}, ...]   the table of variables
+//   cornu.state_bytes, cornu.gradient_bytes           sizes of the blocks
+//   cornu.metrics_offset, cornu.metrics_bytes         the metrics' range
+//   cornu.memory = {predict = {fixed, per_sample, ...}, ...}
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef CORNU_PASSES_BUFFER_BUFFER_H
+#define CORNU_PASSES_BUFFER_BUFFER_H
+
+#include "llvm/ADT/StringRef.h"
+#include <memory>
+#include <string>
+
+namespace mlir {
+class DialectRegistry;
+class ModuleOp;
+class OpPassManager;
+class Pass;
+} // namespace mlir
+
+namespace cornu::buffer {
+
+/// Every variable, and every buffer in the scratch block, starts at a multiple
+/// of this: CORNU_ALIGNMENT of runtime/include/cornu/model.h.
+inline constexpr int64_t kAlignment = 64;
+
+inline constexpr llvm::StringLiteral kStateAttr = "cornu.state";
+inline constexpr llvm::StringLiteral kStateBytesAttr = "cornu.state_bytes";
+inline constexpr llvm::StringLiteral kGradientBytesAttr =
+    "cornu.gradient_bytes";
+inline constexpr llvm::StringLiteral kMetricsOffsetAttr =
+    "cornu.metrics_offset";
+inline constexpr llvm::StringLiteral kMetricsBytesAttr = "cornu.metrics_bytes";
+inline constexpr llvm::StringLiteral kMemoryAttr = "cornu.memory";
+/// All of this and the signature, for the descriptor (codegen/emit/README.md).
+inline constexpr llvm::StringLiteral kModelAttr = "cornu.model";
+/// Marks the functions that the C interface offers.
+inline constexpr llvm::StringLiteral kEntryAttr = "nn.entry";
+/// Marks the arguments that a kernel writes.
+inline constexpr llvm::StringLiteral kOutputAttr = "nn.output";
+/// What an argument of an entry is: state, input, target, sample_weight,
+/// gradient, output, gradients, scratch.
+inline constexpr llvm::StringLiteral kRoleAttr = "nn.role";
+/// On a copy in an entry: why it is needed.
+inline constexpr llvm::StringLiteral kReasonAttr = "cornu.reason";
+
+/// Tensors to memrefs; kernels lose their results.
+std::unique_ptr<mlir::Pass> createBufferizePass();
+/// Results of entries become arguments; copies become places, where nothing
+/// else needs the memory.
+std::unique_ptr<mlir::Pass> createPlaceResultsPass();
+/// Variables become views of the state block.
+std::unique_ptr<mlir::Pass> createStateLayoutPass();
+/// Allocations of entries become views of the scratch block.
+std::unique_ptr<mlir::Pass> createPlanMemoryPass();
+/// Collects the attribute `cornu.model`.
+std::unique_ptr<mlir::Pass> createDescribeModelPass();
+/// Checks that entries allocate nothing and copy only what they must.
+std::unique_ptr<mlir::Pass> createVerifyBuffersPass();
+
+/// The whole stage, `nn-buffer`.
+void buildBufferPipeline(mlir::OpPassManager &manager);
+
+/// Registers the passes and the pipeline for cornu-opt.
+void registerBufferPasses();
+/// The interfaces of the dialects that bufferization needs.
+void registerBufferInterfaces(mlir::DialectRegistry &registry);
+
+/// What --memory-report prints, from the attributes of the module.
+std::string memoryReport(mlir::ModuleOp module, bool json);
+
+} // namespace cornu::buffer
+
+#endif // CORNU_PASSES_BUFFER_BUFFER_H

@@ -1,0 +1,57 @@
+//===- MemoryPlan.cpp - Offsets from lifetimes ----------------------------===//
+
+#include "passes/buffer/MemoryPlan.h"
+
+#include <algorithm>
+
+namespace cornu::buffer {
+
+static bool overlaps(const Lifetime &a, const Lifetime &b) {
+  return a.begin <= b.end && b.begin <= a.end;
+}
+
+int64_t planMemory(std::vector<Lifetime> &buffers) {
+  std::vector<Lifetime *> order;
+  for (Lifetime &buffer : buffers)
+    order.push_back(&buffer);
+  // The position breaks ties, so that the plan is always the same.
+  std::sort(order.begin(), order.end(),
+            [](const Lifetime *a, const Lifetime *b) {
+              return a->bytes != b->bytes ? a->bytes > b->bytes : a < b;
+            });
+
+  int64_t total = 0;
+  std::vector<Lifetime *> placed; // by offset
+  for (Lifetime *buffer : order) {
+    int64_t offset = 0;
+    for (const Lifetime *other : placed) {
+      if (!overlaps(*buffer, *other))
+        continue;
+      if (other->offset >= offset + buffer->bytes)
+        break;
+      offset = std::max(offset, other->offset + other->bytes);
+    }
+    buffer->offset = offset;
+    total = std::max(total, offset + buffer->bytes);
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), buffer,
+                                   [](const Lifetime *a, const Lifetime *b) {
+                                     return a->offset < b->offset;
+                                   }),
+                  buffer);
+  }
+  return total;
+}
+
+int64_t memoryLowerBound(const std::vector<Lifetime> &buffers) {
+  int64_t most = 0;
+  for (const Lifetime &at : buffers) {
+    int64_t alive = 0;
+    for (const Lifetime &other : buffers)
+      if (other.begin <= at.begin && at.begin <= other.end)
+        alive += other.bytes;
+    most = std::max(most, alive);
+  }
+  return most;
+}
+
+} // namespace cornu::buffer

@@ -1,0 +1,44 @@
+//===- Passes.cpp - The stage of buffers ----------------------------------===//
+
+#include "passes/buffer/Buffer.h"
+
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace cornu::buffer {
+
+void buildBufferPipeline(OpPassManager &manager) {
+  // tensors -> memrefs; an allocation for every empty tensor
+  manager.addPass(createBufferizePass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  // results -> arguments, written by the kernels that compute them
+  manager.addPass(createPlaceResultsPass());
+  // variables -> views of the state block
+  manager.addPass(createStateLayoutPass());
+  // sizes of buffers -> sizes of arguments
+  manager.addPass(createCanonicalizerPass());
+  // allocations -> views of the scratch block
+  manager.addPass(createPlanMemoryPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createDescribeModelPass());
+  manager.addPass(createVerifyBuffersPass());
+}
+
+void registerBufferPasses() {
+  registerPass(createBufferizePass);
+  registerPass(createPlaceResultsPass);
+  registerPass(createStateLayoutPass);
+  registerPass(createPlanMemoryPass);
+  registerPass(createDescribeModelPass);
+  registerPass(createVerifyBuffersPass);
+  PassPipelineRegistration<>("nn-buffer", "tensors to planned memory",
+                             buildBufferPipeline);
+}
+
+} // namespace cornu::buffer

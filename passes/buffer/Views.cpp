@@ -1,0 +1,62 @@
+//===- Views.cpp - Which memory a memref sees -----------------------------===//
+
+#include "passes/buffer/Views.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+using namespace mlir;
+
+namespace cornu::buffer {
+
+/// The operand that `memref` is a view of, or null.
+static Value sourceOf(Value memref) {
+  if (auto argument = dyn_cast<BlockArgument>(memref)) {
+    auto loop = dyn_cast<scf::ForOp>(argument.getOwner()->getParentOp());
+    if (!loop || argument == loop.getInductionVar())
+      return {};
+    return loop.getTiedLoopInit(argument)->get();
+  }
+  if (auto loop = memref.getDefiningOp<scf::ForOp>())
+    return loop.getInitArgs()[cast<OpResult>(memref).getResultNumber()];
+  if (auto view = memref.getDefiningOp<ViewLikeOpInterface>())
+    return view.getViewSource();
+  return {};
+}
+
+Value rootOf(Value memref) {
+  while (Value source = sourceOf(memref))
+    memref = source;
+  return memref;
+}
+
+llvm::SetVector<Value> viewsOf(Value root) {
+  llvm::SetVector<Value> views;
+  views.insert(root);
+  for (unsigned i = 0; i < views.size(); ++i)
+    for (OpOperand &use : views[i].getUses()) {
+      if (auto loop = dyn_cast<scf::ForOp>(use.getOwner())) {
+        if (loop.getTiedLoopRegionIterArg(&use)) {
+          views.insert(loop.getTiedLoopRegionIterArg(&use));
+          views.insert(loop.getTiedLoopResult(&use));
+        }
+      } else if (auto view = dyn_cast<ViewLikeOpInterface>(use.getOwner())) {
+        views.insert(view->getResult(0));
+      }
+    }
+  return views;
+}
+
+bool isWhole(Value memref) {
+  while (true) {
+    if (memref.getDefiningOp<memref::SubViewOp>())
+      return false;
+    Value source = sourceOf(memref);
+    if (!source)
+      return true;
+    memref = source;
+  }
+}
+
+} // namespace cornu::buffer

@@ -1,0 +1,22 @@
+//===- Views.h - Which memory a memref sees ---------------------*- C++ -*-===//
+
+#ifndef CORNU_PASSES_BUFFER_VIEWS_H
+#define CORNU_PASSES_BUFFER_VIEWS_H
+
+#include "mlir/IR/Value.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace cornu::buffer {
+
+/// The allocation or block argument whose memory `memref` is a view of.
+mlir::Value rootOf(mlir::Value memref);
+
+/// `root` and all views of it, loops' carried buffers included.
+llvm::SetVector<mlir::Value> viewsOf(mlir::Value root);
+
+/// True if `memref` sees all of its root's elements, in the same order.
+bool isWhole(mlir::Value memref);
+
+} // namespace cornu::buffer
+
+#endif // CORNU_PASSES_BUFFER_VIEWS_H
