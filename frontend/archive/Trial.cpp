@@ -1,0 +1,41 @@
+//===- Trial.cpp - Work that may crash, tried in a child process ----------===//
+
+#include "frontend/archive/Trial.h"
+
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// The child dies in silence: no stack dump, no core, no message of libc.
+[[noreturn]] static void runChild(llvm::function_ref<void()> work,
+                                  unsigned seconds) {
+  for (int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU})
+    std::signal(signal, SIG_DFL);
+  rlimit none = {0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  rlimit processor = {seconds, seconds};
+  setrlimit(RLIMIT_CPU, &processor);
+  if (int null = open("/dev/null", O_WRONLY); null >= 0) {
+    dup2(null, STDOUT_FILENO);
+    dup2(null, STDERR_FILENO);
+  }
+  work();
+  _exit(0);
+}
+
+bool cornu::frontend::survives(llvm::function_ref<void()> work,
+                               unsigned seconds) {
+  pid_t child = fork();
+  if (child == 0)
+    runChild(work, seconds);
+  if (child < 0)
+    return true;
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR)
+      return true;
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
