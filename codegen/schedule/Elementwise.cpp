@@ -167,7 +167,9 @@ LaneAccess laneAccess(linalg::GenericOp op, unsigned operand, int lane) {
   if (!map.isFunctionOfDim(lane))
     return LaneAccess::Uniform;
   auto type = dyn_cast<MemRefType>(op->getOperand(operand).getType());
+  // In memory a boolean is a byte, in a vector it is a bit.
   if (!type || !isInnermostContiguous(type) ||
+      type.getElementType().isInteger(1) ||
       !isUnitStride(map.getResults().back(), lane))
     return LaneAccess::Strided;
   for (AffineExpr expr : map.getResults().drop_back())
@@ -375,7 +377,8 @@ void BodyEmitter::emitLoad(memref::LoadOp load) {
     return;
   }
   auto type = VectorType::get({width}, load.getType());
-  if (contiguous && isInnermostContiguous(load.getMemRefType())) {
+  if (contiguous && isInnermostContiguous(load.getMemRefType()) &&
+      !load.getType().isInteger(1)) {
     values[load] = {vector::LoadOp::create(builder, loc, type,
                                            load.getMemRef(), scalars)};
     return;

@@ -122,22 +122,20 @@ static Value emitGrid(OpBuilder &builder, Location loc,
     large = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::uge,
                                   work, index.constant(shape.serial));
   }
-  ParallelOp::create(
-      builder, loc, count, large,
-      [&](OpBuilder &inner, Location loc, Value task, Value worker) {
-        IndexBuilder index{inner, loc};
-        Value first = index.mul(task, steps);
-        auto total = IndexBuilder::constantOf(shape.total);
-        auto fixed = IndexBuilder::constantOf(steps);
-        Value last;
-        if (total && fixed && *total % *fixed == 0)
-          last = addConstant(inner, loc, first, *fixed);
-        else
-          last = arith::MinUIOp::create(
-              inner, loc, arith::AddIOp::create(inner, loc, first, steps),
-              shape.total);
-        body(inner, task, first, last);
-      });
+  auto grid = ParallelOp::create(builder, loc, count, large, nullptr);
+  OpBuilder inner = OpBuilder::atBlockEnd(grid.getBodyBlock());
+  IndexBuilder inside{inner, loc};
+  Value first = inside.mul(grid.getTask(), steps);
+  auto total = IndexBuilder::constantOf(shape.total);
+  auto fixed = IndexBuilder::constantOf(steps);
+  Value last;
+  if (total && fixed && *total % *fixed == 0)
+    last = addConstant(inner, loc, first, *fixed);
+  else
+    last = arith::MinUIOp::create(
+        inner, loc, arith::AddIOp::create(inner, loc, first, steps),
+        shape.total);
+  body(inner, grid.getTask(), first, last);
   return count;
 }
 

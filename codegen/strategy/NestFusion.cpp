@@ -669,7 +669,10 @@ void eraseDeadBuffers(RewriterBase &rewriter, func::FuncOp kernel) {
           return false;
         auto generic = dyn_cast<linalg::GenericOp>(user);
         // A nest that only takes the shape of an operand needs it too.
-        return !generic || generic.isDpsInput(&use);
+        if (!generic || generic.isDpsInput(&use))
+          return true;
+        unsigned output = use.getOperandNumber() - generic.getNumDpsInputs();
+        return generic.getNumDpsInits() > 1 && !canDropOutput(generic, output);
       });
       if (needed)
         continue;

@@ -104,9 +104,21 @@ static bool isFalseAtMinusInfinity(Value condition, Value arg) {
   if (isa<arith::OrIOp>(op))
     return isFalseAtMinusInfinity(op->getOperand(0), arg) &&
            isFalseAtMinusInfinity(op->getOperand(1), arg);
-  if (isa<arith::AndIOp>(op))
+  if (isa<arith::AndIOp>(op)) {
+    // arg > old or unordered, and old is a number.
+    for (unsigned i : {0, 1}) {
+      auto above = op->getOperand(i).getDefiningOp<arith::CmpFOp>();
+      auto number = op->getOperand(1 - i).getDefiningOp<arith::CmpFOp>();
+      if (above && number && above.getLhs() == arg &&
+          above.getPredicate() == arith::CmpFPredicate::UGT &&
+          number.getPredicate() == arith::CmpFPredicate::ORD &&
+          number.getLhs() == above.getRhs() &&
+          number.getRhs() == above.getRhs())
+        return true;
+    }
     return isFalseAtMinusInfinity(op->getOperand(0), arg) ||
            isFalseAtMinusInfinity(op->getOperand(1), arg);
+  }
   auto compare = dyn_cast<arith::CmpFOp>(op);
   if (!compare)
     return false;
