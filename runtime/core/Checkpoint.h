@@ -42,7 +42,8 @@ struct CheckpointHeader {
   uint64_t stopped; ///< 1: it has ended the training
   uint64_t reserved[7];
 };
-static_assert(sizeof(CheckpointHeader) == 192, "the file format has no padding");
+static_assert(sizeof(CheckpointHeader) == 192,
+              "the file format has no padding");
 
 enum class CheckpointFault {
   None,

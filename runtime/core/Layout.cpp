@@ -62,8 +62,7 @@ static bool equal(const char *a, const char *b) {
   return *a == *b;
 }
 
-const cornu_variable *findVariable(const cornu_model &model,
-                                   const char *name) {
+const cornu_variable *findVariable(const cornu_model &model, const char *name) {
   for (int32_t i = 0; i < model.num_variables; ++i)
     if (equal(model.variables[i].name, name))
       return &model.variables[i];

@@ -5,7 +5,8 @@
 //
 //   uint64_t bytes;
 //   if (!scratchBytes(model.train_scratch, batch, workers, bytes)) ...
-//   const cornu_variable *rate = findVariable(model, "optimizer/learning_rate");
+//   const cornu_variable *rate = findVariable(model,
+//   "optimizer/learning_rate");
 //
 //===----------------------------------------------------------------------===//
 #ifndef CORNU_RUNTIME_CORE_LAYOUT_H

@@ -29,8 +29,8 @@ struct Timing {
 
 // Standard normal enough for a bench: a sum of four uniforms, with variance 1.
 static float normal(PhiloxSequence &random) {
-  float sum = random.uniform() + random.uniform() + random.uniform() +
-              random.uniform();
+  float sum =
+      random.uniform() + random.uniform() + random.uniform() + random.uniform();
   return (sum - 2.0f) * 1.7320508f;
 }
 
@@ -47,8 +47,7 @@ static void fillRandom(const cornu_tensor &tensor, int64_t batch, bool target,
   elementCount(tensor.shape, tensor.rank, elements);
   uint64_t count = elements * uint64_t(batch);
   bool floats = tensor.dtype == CORNU_FLOAT32 || tensor.dtype == CORNU_FLOAT64;
-  uint64_t classes =
-      tensor.rank ? uint64_t(tensor.shape[tensor.rank - 1]) : 1;
+  uint64_t classes = tensor.rank ? uint64_t(tensor.shape[tensor.rank - 1]) : 1;
   if (floats && !target) {
     for (uint64_t i = 0; i < count; ++i) {
       float value = normal(random);
@@ -61,15 +60,14 @@ static void fillRandom(const cornu_tensor &tensor, int64_t batch, bool target,
   if (floats && classes > 1) {
     memset(out, 0, count * elementBytes(tensor.dtype));
     for (uint64_t row = 0; row + classes <= count; row += classes)
-      storeInteger(out, row + random.below(uint32_t(classes)), tensor.dtype,
-                   1);
+      storeInteger(out, row + random.below(uint32_t(classes)), tensor.dtype, 1);
     return;
   }
   int64_t bound = tensor.upper_bound > 0 ? tensor.upper_bound : 2;
-  bound = bound < 127 || (tensor.dtype != CORNU_INT8 &&
-                          tensor.dtype != CORNU_UINT8)
-              ? bound
-              : 127;
+  bound =
+      bound < 127 || (tensor.dtype != CORNU_INT8 && tensor.dtype != CORNU_UINT8)
+          ? bound
+          : 127;
   uint32_t below = bound < INT32_MAX ? uint32_t(bound) : INT32_MAX;
   for (uint64_t i = 0; i < count; ++i)
     storeInteger(out, i, tensor.dtype, random.below(below));
@@ -106,7 +104,8 @@ static Error measure(Call call, double seconds, Timing &timing) {
     took = now() - before;
     ++warm;
   } while (warm < 2 || (now() - start < kWarmUpSeconds && took < 1));
-  int64_t group = took >= kGroupSeconds ? 1 : int64_t(kGroupSeconds / (took + 1e-9)) + 1;
+  int64_t group =
+      took >= kGroupSeconds ? 1 : int64_t(kGroupSeconds / (took + 1e-9)) + 1;
   Vector<double> times;
   start = now();
   for (double passed = 0;
@@ -121,9 +120,8 @@ static Error measure(Call call, double seconds, Timing &timing) {
   }
   sortTimes(times);
   size_t middle = times.size() / 2;
-  timing.median = times.size() % 2
-                      ? times[middle]
-                      : (times[middle - 1] + times[middle]) / 2;
+  timing.median = times.size() % 2 ? times[middle]
+                                   : (times[middle - 1] + times[middle]) / 2;
   timing.least = times[0];
   timing.runs = int64_t(times.size()) * group;
   return success();
@@ -208,9 +206,8 @@ Error benchCommand(const cornu_model &model, const Arguments &arguments) {
       pointers.push_back(outputs.back()->data());
     }
     auto step = [&]() -> Error {
-      return session.check(model.predict(session.state(), batch.inputs(),
-                                         size, pointers.data(),
-                                         session.scratch()));
+      return session.check(model.predict(session.state(), batch.inputs(), size,
+                                         pointers.data(), session.scratch()));
     };
     if (Error error = measure(step, seconds, timing))
       return error;

@@ -23,8 +23,8 @@ Error writeCheckpoint(const char *path, const cornu_model &model,
 Error CheckpointFile::open(const char *path, const cornu_model &model) {
   if (Error error = file.open(path))
     return error;
-  switch (checkCheckpoint(model, file.bytes().data, file.bytes().size,
-                          content)) {
+  switch (
+      checkCheckpoint(model, file.bytes().data, file.bytes().size, content)) {
   case CheckpointFault::None:
     return success();
   case CheckpointFault::NotACheckpoint:

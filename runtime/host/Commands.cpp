@@ -42,9 +42,9 @@ static void printUsage(const char *program, const cornu_model &model) {
 }
 
 static void printHelp(const char *program, const CommandRow &row) {
-  print(format("usage: %s %s [options]\n\n%s\n\n%s\nexample: %s %s\n",
-               program, row.name, row.summary, optionsHelp(row.bit).c_str(),
-               program, row.example));
+  print(format("usage: %s %s [options]\n\n%s\n\n%s\nexample: %s %s\n", program,
+               row.name, row.summary, optionsHelp(row.bit).c_str(), program,
+               row.example));
 }
 
 static const char *baseName(const char *path) {

@@ -36,9 +36,9 @@ Error checkWholeBatches(const cornu_model &model, int64_t rows,
 /// Evaluates rows [first, first + count) of `data`, which has targets: resets
 /// the metrics and leaves their results in `metrics`. `progress` may be null.
 /// Stops early at an interrupt.
-Error evaluateRows(Session &session, Dataset &data, Batch &batch,
-                   int64_t first, int64_t count, int64_t batchSize,
-                   Vector<float> &metrics, Progress *progress);
+Error evaluateRows(Session &session, Dataset &data, Batch &batch, int64_t first,
+                   int64_t count, int64_t batchSize, Vector<float> &metrics,
+                   Progress *progress);
 
 } // namespace cornu::runtime
 

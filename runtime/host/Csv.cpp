@@ -8,8 +8,7 @@ namespace cornu::runtime {
 static constexpr uint64_t kStride = 8;
 
 static uint64_t lineEnd(Bytes text, uint64_t offset) {
-  const void *found =
-      memchr(text.data + offset, '\n', text.size - offset);
+  const void *found = memchr(text.data + offset, '\n', text.size - offset);
   return found ? uint64_t(static_cast<const char *>(found) - text.data)
                : text.size;
 }
@@ -75,8 +74,8 @@ Error CsvTable::open(const char *path, Bytes file) {
     offset = end + 1;
   }
   // Empty lines at the end of the file are no rows.
-  while (text.size > offset && (text.data[text.size - 1] == '\n' ||
-                                text.data[text.size - 1] == '\r'))
+  while (text.size > offset &&
+         (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == '\r'))
     --text.size;
   while (offset < text.size) {
     if (numRows % kStride == 0)
@@ -133,11 +132,11 @@ Error CsvTable::parseRow(const char *path, uint64_t row, const int32_t *slots,
       field = unquote(field);
       if (!parseDouble(field, values[slots[column]])) {
         String shown(slice(field, 0, 40));
-        return failure(
-            "%s: line %llu, column '%s': %s%s%s is not a number", path, number,
-            columnName(column).c_str(), field.empty() ? "" : "'",
-            field.empty() ? "an empty cell" : shown.c_str(),
-            field.empty() ? "" : "'");
+        return failure("%s: line %llu, column '%s': %s%s%s is not a number",
+                       path, number, columnName(column).c_str(),
+                       field.empty() ? "" : "'",
+                       field.empty() ? "an empty cell" : shown.c_str(),
+                       field.empty() ? "" : "'");
       }
     }
     if (more)

@@ -59,8 +59,8 @@ Error Dataset::findColumn(DataArguments &arguments) {
         return error;
       for (const String &name : names)
         if (std::string_view(name) == std::string_view(argument)) {
-          argument = format("%s:%s", Files::locate(input).path.c_str(),
-                            name.c_str());
+          argument =
+              format("%s:%s", Files::locate(input).path.c_str(), name.c_str());
           break;
         }
     }
@@ -123,8 +123,8 @@ Error Dataset::bind(const cornu_tensor *tensors, int32_t count,
       unnamed.push_back(argument.c_str());
   }
   // One file for several tensors has their names for members.
-  bool members = unnamed.size() == 1 && count > 1 &&
-                 endsWith(unnamed[0], ".npz");
+  bool members =
+      unnamed.size() == 1 && count > 1 && endsWith(unnamed[0], ".npz");
   size_t next = 0;
   for (int32_t i = 0; i < count; ++i) {
     if (chosen[size_t(i)])
@@ -198,8 +198,7 @@ Error Dataset::open(const cornu_model &model, DataArguments arguments,
     return success();
   Vector<cornu_tensor> tensors;
   for (int32_t i = 0; i < model.num_targets; ++i)
-    tensors.push_back(
-        {model.targets[i].name, CORNU_FLOAT32, 0, nullptr, 0});
+    tensors.push_back({model.targets[i].name, CORNU_FLOAT32, 0, nullptr, 0});
   return bind(tensors.data(), model.num_targets, arguments.weights,
               "--sample-weight", "sample weight", "sample_weight", true,
               weights);

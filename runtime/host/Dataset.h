@@ -75,9 +75,7 @@ public:
   /// The targets, then the sample weights (null where there are none).
   const void *const *targets() const { return targetPointers.data(); }
   void *input(int i) { return buffers[size_t(i)]->data(); }
-  void *target(int i) {
-    return buffers[size_t(model->num_inputs + i)]->data();
-  }
+  void *target(int i) { return buffers[size_t(model->num_inputs + i)]->data(); }
 
 private:
   Error weighClasses(const ClassWeights &classes, int64_t count);

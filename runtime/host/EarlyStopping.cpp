@@ -41,8 +41,8 @@ Error EarlyStopping::parsePair(std::string_view key, std::string_view value) {
   } else if (key == "restore_best" || key == "restore_best_weights") {
     read = parseBool(value, restoreBest);
   } else {
-    Vector<String> keys{"monitor",      "mode",     "patience",
-                        "min_delta",    "baseline", "start_from_epoch",
+    Vector<String> keys{"monitor",     "mode",     "patience",
+                        "min_delta",   "baseline", "start_from_epoch",
                         "restore_best"};
     return failure("--early-stopping has no setting '%s'%s (it has: %s)",
                    String(key).c_str(), suggestion(key, keys).c_str(),
@@ -90,12 +90,10 @@ Error EarlyStopping::parse(std::string_view text,
 }
 
 bool EarlyStopping::improves(double value, double reference) const {
-  return maximize ? value - minDelta > reference
-                  : value + minDelta < reference;
+  return maximize ? value - minDelta > reference : value + minDelta < reference;
 }
 
-EarlyStopping::Decision EarlyStopping::epochEnded(int64_t epoch,
-                                                  double value) {
+EarlyStopping::Decision EarlyStopping::epochEnded(int64_t epoch, double value) {
   Decision decision;
   if (epoch < startEpoch)
     return decision;

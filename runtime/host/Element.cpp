@@ -12,17 +12,16 @@ struct ElementRow {
 };
 // In the order of Element.
 constexpr ElementRow kElements[] = {
-    {"bool", 1, false},   {"int8", 1, false},   {"int16", 2, false},
-    {"int32", 4, false},  {"int64", 8, false},  {"uint8", 1, false},
-    {"uint16", 2, false}, {"uint32", 4, false}, {"uint64", 8, false},
+    {"bool", 1, false},   {"int8", 1, false},    {"int16", 2, false},
+    {"int32", 4, false},  {"int64", 8, false},   {"uint8", 1, false},
+    {"uint16", 2, false}, {"uint32", 4, false},  {"uint64", 8, false},
     {"float16", 2, true}, {"bfloat16", 2, true}, {"float32", 4, true},
     {"float64", 8, true}};
 
 // In the order of cornu_dtype.
-constexpr Element kOfDtype[] = {Element::Float32, Element::Float64,
-                                Element::Int8,    Element::UInt8,
-                                Element::Int32,   Element::Int64,
-                                Element::Bool};
+constexpr Element kOfDtype[] = {
+    Element::Float32, Element::Float64, Element::Int8, Element::UInt8,
+    Element::Int32,   Element::Int64,   Element::Bool};
 } // namespace
 
 uint64_t elementBytes(Element element) {
@@ -195,8 +194,8 @@ Misfit storeIntegers(const int64_t *from, uint64_t count, int64_t bound,
   return {};
 }
 
-Misfit store(const int64_t *from, uint64_t count, cornu_dtype to,
-             int64_t bound, void *out) {
+Misfit store(const int64_t *from, uint64_t count, cornu_dtype to, int64_t bound,
+             void *out) {
   switch (to) {
   case CORNU_FLOAT32:
     return storeFloats<float>(from, count, out);
@@ -245,8 +244,7 @@ Misfit convertChunks(const char *from, ElementType type, uint64_t count,
   for (uint64_t done = 0; done < count; done += kChunk) {
     uint64_t size = count - done < kChunk ? count - done : kChunk;
     load(from + done * elementBytes(type.element), type, size, chunk);
-    Misfit bad =
-        store(chunk, size, to, bound, out + done * elementBytes(to));
+    Misfit bad = store(chunk, size, to, bound, out + done * elementBytes(to));
     if (bad.found) {
       bad.index += done;
       return bad;
@@ -275,8 +273,7 @@ Misfit convertElements(const void *from, ElementType type, uint64_t count,
   // takes integers: then through int64, where 2^63 and above are negative and
   // must not pass for small negative numbers.
   bool unsigned64 = type.element == Element::UInt64;
-  bool wide =
-      isFloat(type.element) || (unsigned64 && isFloat(elementOf(to)));
+  bool wide = isFloat(type.element) || (unsigned64 && isFloat(elementOf(to)));
   if (unsigned64 && upper_bound <= 0)
     upper_bound = INT64_MAX;
   return wide ? convertChunks<double>(bytes, type, count, to, upper_bound,

@@ -6,9 +6,9 @@
 
 namespace cornu::runtime {
 
-Error evaluateRows(Session &session, Dataset &data, Batch &batch,
-                   int64_t first, int64_t count, int64_t batchSize,
-                   Vector<float> &metrics, Progress *progress) {
+Error evaluateRows(Session &session, Dataset &data, Batch &batch, int64_t first,
+                   int64_t count, int64_t batchSize, Vector<float> &metrics,
+                   Progress *progress) {
   const cornu_model &model = session.model;
   if (Error error = session.check(resetMetrics(model, session.state())))
     return error;
@@ -46,11 +46,11 @@ Error evaluateCommand(const cornu_model &model, const Arguments &arguments) {
   if (Error error = arguments.integer("--seed", 0, seed))
     return error;
   Dataset data;
-  if (Error error = data.open(model,
-                              {arguments.all("--input"),
-                               arguments.all("--target"),
-                               arguments.all("--sample-weight")},
-                              true))
+  if (Error error =
+          data.open(model,
+                    {arguments.all("--input"), arguments.all("--target"),
+                     arguments.all("--sample-weight")},
+                    true))
     return error;
   int64_t rows = data.rows();
   if (Error error = checkWholeBatches(model, rows, "samples"))

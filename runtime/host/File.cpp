@@ -83,8 +83,8 @@ Error OutputFile::create(const char *name) {
       free(resolved);
     }
   String beside = format("%s.tmp.%d", target.c_str(), int(getpid()));
-  descriptor = ::open(beside.c_str(),
-                      O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  descriptor =
+      ::open(beside.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor < 0)
     return failed("create");
   temporary = std::move(beside);
@@ -159,8 +159,7 @@ AppendFile::~AppendFile() {
 
 Error AppendFile::open(const char *name) {
   path = String(name);
-  descriptor =
-      ::open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  descriptor = ::open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   return descriptor < 0 ? cannot("create", path) : success();
 }
 

@@ -54,8 +54,8 @@ Error Files::entryOf(const String &path, Entry *&found) {
   std::string_view start(bytes.data, bytes.size < 8 ? bytes.size : 8);
   if (startsWith(start, "\x93NUMPY") || endsWith(path, ".npy")) {
     entry->kind = Kind::Npy;
-  } else if (startsWith(start, "PK\x03\x04") || startsWith(start, "PK\x05\x06") ||
-             endsWith(path, ".npz")) {
+  } else if (startsWith(start, "PK\x03\x04") ||
+             startsWith(start, "PK\x05\x06") || endsWith(path, ".npz")) {
     entry->kind = Kind::Npz;
     if (Error error = parseZip(name, bytes, entry->members))
       return error;
@@ -144,14 +144,11 @@ Error Files::openMember(Entry &entry, const String &part, const char *name,
   if (!found)
     return failure("%s has several members; choose one with %s:NAME (members: "
                    "%s)",
-                   entry.path.c_str(), entry.path.c_str(),
-                   join(names).c_str());
-  String label =
-      format("%s:%s", entry.path.c_str(), found->name.c_str());
+                   entry.path.c_str(), entry.path.c_str(), join(names).c_str());
+  String label = format("%s:%s", entry.path.c_str(), found->name.c_str());
   Vector<char> decompressed;
   Bytes bytes;
-  if (Error error =
-          readMember(entry.path.c_str(), *found, decompressed, bytes))
+  if (Error error = readMember(entry.path.c_str(), *found, decompressed, bytes))
     return error;
   if (!decompressed.empty())
     memory.push_back(std::move(decompressed));
@@ -166,9 +163,8 @@ Error Files::openColumns(Entry &entry, const String &part, Source &source) {
   if (!part.empty()) {
     if (Error error = findColumns(entry, part, columns))
       return error;
-    return source.setTable(
-        format("%s:%s", entry.path.c_str(), part.c_str()), &entry.table,
-        std::move(columns));
+    return source.setTable(format("%s:%s", entry.path.c_str(), part.c_str()),
+                           &entry.table, std::move(columns));
   }
   for (size_t i = 0; i < entry.table.columns(); ++i) {
     bool taken = false;
@@ -194,11 +190,10 @@ Error Files::open(const char *spec, const char *name, const char *role,
     return failure("%s is one array: ':%s' has no meaning for it",
                    location.path.c_str(), location.part.c_str());
   Array array;
-  Error error = entry->kind == Kind::Npy
-                    ? parseNpy(location.path.c_str(), entry->file.bytes(),
-                               array)
-                    : parseIdx(location.path.c_str(), entry->file.bytes(),
-                               array);
+  Error error =
+      entry->kind == Kind::Npy
+          ? parseNpy(location.path.c_str(), entry->file.bytes(), array)
+          : parseIdx(location.path.c_str(), entry->file.bytes(), array);
   if (error)
     return error;
   return source.setArray(location.path, std::move(array));

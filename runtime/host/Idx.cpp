@@ -9,9 +9,8 @@ struct IdxType {
   Element element;
 };
 constexpr IdxType kTypes[] = {
-    {0x08, Element::UInt8},   {0x09, Element::Int8},
-    {0x0B, Element::Int16},   {0x0C, Element::Int32},
-    {0x0D, Element::Float32}, {0x0E, Element::Float64}};
+    {0x08, Element::UInt8}, {0x09, Element::Int8},    {0x0B, Element::Int16},
+    {0x0C, Element::Int32}, {0x0D, Element::Float32}, {0x0E, Element::Float64}};
 } // namespace
 
 Error parseIdx(const char *path, Bytes file, Array &array) {

@@ -19,10 +19,9 @@ public:
   /// The next `count` <= 16 bits without consuming them; zeros after the end.
   uint32_t peek(int count) {
     while (available < count) {
-      uint64_t next =
-          position < bytes.size
-              ? static_cast<unsigned char>(bytes.data[position])
-              : 0;
+      uint64_t next = position < bytes.size
+                          ? static_cast<unsigned char>(bytes.data[position])
+                          : 0;
       ++position;
       buffer |= next << available;
       available += 8;
@@ -124,15 +123,15 @@ private:
 };
 
 // Lengths and distances of matches (3.2.5).
-constexpr uint16_t kLengthBase[] = {3,  4,  5,  6,  7,  8,  9,  10,  11,  13,
-                                    15, 17, 19, 23, 27, 31, 35, 43,  51,  59,
+constexpr uint16_t kLengthBase[] = {3,  4,  5,  6,   7,   8,   9,   10,  11, 13,
+                                    15, 17, 19, 23,  27,  31,  35,  43,  51, 59,
                                     67, 83, 99, 115, 131, 163, 195, 227, 258};
 constexpr uint8_t kLengthBits[] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
                                    2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
 constexpr uint16_t kDistanceBase[] = {
-    1,   2,   3,   4,   5,   7,    9,    13,   17,   25,   33,   49,   65,   97,
-    129, 193, 257, 385, 513, 769,  1025, 1537, 2049, 3073, 4097, 6145, 8193,
-    12289, 16385, 24577};
+    1,    2,    3,    4,    5,    7,    9,    13,    17,    25,
+    33,   49,   65,   97,   129,  193,  257,  385,   513,   769,
+    1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
 constexpr uint8_t kDistanceBits[] = {0, 0, 0,  0,  1,  1,  2,  2,  3,  3,
                                      4, 4, 5,  5,  6,  6,  7,  7,  8,  8,
                                      9, 9, 10, 10, 11, 11, 12, 12, 13, 13};

@@ -33,8 +33,7 @@ static void appendTensors(String &text, const char *title,
   for (int32_t i = 0; i < count; ++i) {
     const cornu_tensor &tensor = tensors[i];
     text.appendFormat(
-        "%-9s %s: %s %s", i ? "" : title, tensor.name,
-        dtypeName(tensor.dtype),
+        "%-9s %s: %s %s", i ? "" : title, tensor.name, dtypeName(tensor.dtype),
         shapeText("N", tensor.shape, size_t(tensor.rank)).c_str());
     if (tensor.upper_bound > 0)
       text.appendFormat(", from 0 to %lld",
@@ -58,11 +57,10 @@ static void appendLayers(String &text, const cornu_model &model) {
                     "parameters");
   for (int32_t i = 0; i < model.num_layers; ++i) {
     const cornu_layer &layer = model.layers[i];
-    text.appendFormat(
-        "%-*s  %-*s  %*lld\n", int(widths[0]),
-        format("%s (%s)", layer.name, layer.class_name).c_str(),
-        int(widths[1]), layer.output_shape, int(widths[2]),
-        static_cast<long long>(layer.parameters));
+    text.appendFormat("%-*s  %-*s  %*lld\n", int(widths[0]),
+                      format("%s (%s)", layer.name, layer.class_name).c_str(),
+                      int(widths[1]), layer.output_shape, int(widths[2]),
+                      static_cast<long long>(layer.parameters));
   }
 }
 

@@ -147,8 +147,7 @@ bool JsonReader::integer(int64_t &value) {
   skipSpace();
   size_t length = 0;
   while (length < rest.size() &&
-         (rest[length] == '-' ||
-          (rest[length] >= '0' && rest[length] <= '9')))
+         (rest[length] == '-' || (rest[length] >= '0' && rest[length] <= '9')))
     ++length;
   if (!parseInteger(slice(rest, 0, length), value))
     return false;

@@ -1,6 +1,6 @@
 //===- Npy.cpp - NumPy's array format -------------------------------------===//
-#include "runtime/host/Array.h"
 #include "runtime/core/Layout.h"
+#include "runtime/host/Array.h"
 
 namespace cornu::runtime {
 
@@ -62,8 +62,7 @@ public:
     while (!consume(')')) {
       skipSpace();
       size_t digits = 0;
-      while (digits < text.size() && text[digits] >= '0' &&
-             text[digits] <= '9')
+      while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9')
         ++digits;
       int64_t value;
       if (values.size() == 64 || !parseInteger(slice(text, 0, digits), value))
@@ -92,14 +91,13 @@ struct Descr {
   const char *code;
   Element element;
 };
-constexpr Descr kDescrs[] = {
-    {"b1", Element::Bool},    {"i1", Element::Int8},
-    {"i2", Element::Int16},   {"i4", Element::Int32},
-    {"i8", Element::Int64},   {"u1", Element::UInt8},
-    {"u2", Element::UInt16},  {"u4", Element::UInt32},
-    {"u8", Element::UInt64},  {"f2", Element::Float16},
-    {"f4", Element::Float32}, {"f8", Element::Float64},
-    {"?", Element::Bool}};
+constexpr Descr kDescrs[] = {{"b1", Element::Bool},    {"i1", Element::Int8},
+                             {"i2", Element::Int16},   {"i4", Element::Int32},
+                             {"i8", Element::Int64},   {"u1", Element::UInt8},
+                             {"u2", Element::UInt16},  {"u4", Element::UInt32},
+                             {"u8", Element::UInt64},  {"f2", Element::Float16},
+                             {"f4", Element::Float32}, {"f8", Element::Float64},
+                             {"?", Element::Bool}};
 } // namespace
 
 static bool parseDescr(std::string_view descr, ElementType &type) {
@@ -203,8 +201,9 @@ String npyHeader(cornu_dtype dtype, const Vector<int64_t> &shape) {
   while (dict.size() + 1 < length)
     dict += " ";
   dict += "\n";
-  const char prefix[10] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0,
-                           char(length & 255), char(length >> 8)};
+  const char prefix[10] = {
+      '\x93',           'N', 'U', 'M', 'P', 'Y', 1, 0, char(length & 255),
+      char(length >> 8)};
   String header(std::string_view(prefix, sizeof(prefix)));
   header += dict;
   return header;

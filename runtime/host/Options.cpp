@@ -25,8 +25,7 @@ constexpr Option kOptions[] = {
      "hold out the last part of the samples, for example 0.2"},
     {"--validation-input", "[NAME=]FILE[:PART]", Fit,
      "samples to validate on after each epoch"},
-    {"--validation-target", "[NAME=]FILE[:PART]", Fit,
-     "their true values"},
+    {"--validation-target", "[NAME=]FILE[:PART]", Fit, "their true values"},
     {"--class-weight", "C=W,C=W", Fit, "weights of classes: 0=1.0,1=2.5"},
     {"--early-stopping", "K=V,K=V", Fit,
      "stop when nothing improves: monitor=val_loss,patience=3,min_delta=0,"
@@ -35,7 +34,8 @@ constexpr Option kOptions[] = {
      "start from these weights instead of the compiled ones"},
     {"--save", "F.safetensors", Fit, "write the weights after training"},
     {"--checkpoint", "F", Fit,
-     "write a checkpoint after each epoch and on Ctrl-C"},
+     "write a checkpoint after each epoch (at most one a second), at the end, "
+     "and on Ctrl-C"},
     {"--checkpoint-every", "N", Fit, "and after every N batches"},
     {"--resume", "F", Fit,
      "go on from a checkpoint, exactly as without the interruption"},

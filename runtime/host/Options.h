@@ -21,9 +21,9 @@ enum Command : unsigned {
 };
 
 struct Option {
-  const char *name;   ///< "--batch-size"
-  const char *value;  ///< "N"; null for a switch
-  unsigned commands;  ///< which take it
+  const char *name;  ///< "--batch-size"
+  const char *value; ///< "N"; null for a switch
+  unsigned commands; ///< which take it
   const char *help;
 };
 

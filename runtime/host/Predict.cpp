@@ -52,8 +52,7 @@ static void appendSample(String &text, const cornu_tensor &tensor,
     text += "[";
   double best = 0;
   for (uint64_t e = 0; e < count; ++e) {
-    double value =
-        outputValue(tensor.dtype, data, uint64_t(row) * count + e);
+    double value = outputValue(tensor.dtype, data, uint64_t(row) * count + e);
     if (e == 0 || value > best) {
       best = value;
       largest = e;

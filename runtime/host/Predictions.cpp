@@ -8,8 +8,7 @@ double outputValue(cornu_dtype dtype, const void *data, uint64_t index) {
   double value = 0;
   const char *from =
       static_cast<const char *>(data) + index * elementBytes(dtype);
-  convertElements(from, {elementOf(dtype), false}, 1, CORNU_FLOAT64, 0,
-                  &value);
+  convertElements(from, {elementOf(dtype), false}, 1, CORNU_FLOAT64, 0, &value);
   return value;
 }
 
@@ -42,9 +41,8 @@ Error Predictions::open(const cornu_model &described,
     std::string_view text = argument;
     size_t equals = text.find('=');
     int named = -1;
-    for (int32_t i = 0; equals != std::string_view::npos &&
-                        i < model->num_outputs;
-         ++i)
+    for (int32_t i = 0;
+         equals != std::string_view::npos && i < model->num_outputs; ++i)
       if (slice(text, 0, equals) == model->outputs[i].name)
         named = i;
     String path(named < 0 ? text : slice(text, equals + 1));
@@ -105,8 +103,8 @@ void Predictions::appendCsvRow(String &text, void *const *outputs,
     const cornu_tensor &tensor = model->outputs[i];
     uint64_t count = bytes[size_t(i)] / elementBytes(tensor.dtype);
     for (uint64_t e = 0; e < count; ++e) {
-      double value = outputValue(tensor.dtype, outputs[i],
-                                 uint64_t(row) * count + e);
+      double value =
+          outputValue(tensor.dtype, outputs[i], uint64_t(row) * count + e);
       text.appendFormat("%s%.9g", first ? "" : ",", value);
       first = false;
     }
@@ -116,13 +114,13 @@ void Predictions::appendCsvRow(String &text, void *const *outputs,
 
 Error Predictions::write(void *const *outputs, int64_t count) {
   for (Owned<NpyFile> &array : arrays)
-    if (Error error = array->file.write(outputs[array->output],
-                                        bytes[size_t(array->output)] *
-                                            uint64_t(count)))
+    if (Error error =
+            array->file.write(outputs[array->output],
+                              bytes[size_t(array->output)] * uint64_t(count)))
       return error;
   for (int32_t i = 0; archive && i < model->num_outputs; ++i)
-    if (Error error = archive->write(i, outputs[i],
-                                     bytes[size_t(i)] * uint64_t(count)))
+    if (Error error =
+            archive->write(i, outputs[i], bytes[size_t(i)] * uint64_t(count)))
       return error;
   if (!table)
     return success();

@@ -100,13 +100,12 @@ String Progress::barText(int64_t step, const Logs &logs, double elapsed,
                          bool last) {
   double perStep = secondsPerStep(step, elapsed);
   int filled = int(kCells * (double(step) / double(steps)));
-  String counter = format("%*lld/%lld", digitsOf(steps),
-                          static_cast<long long>(step),
-                          static_cast<long long>(steps));
+  String counter =
+      format("%*lld/%lld", digitsOf(steps), static_cast<long long>(step),
+             static_cast<long long>(steps));
   String info;
   for (const Logs::Entry &entry : logs.entries)
-    appendValue(info, entry,
-                entry.value > 1e-3 || entry.value < -1e-3);
+    appendValue(info, entry, entry.value > 1e-3 || entry.value < -1e-3);
   String time = last ? format("%.0fs", elapsed)
                      : remainingText(perStep * double(steps - step));
   String each = timeText(perStep);
@@ -129,8 +128,8 @@ String Progress::barText(int64_t step, const Logs &logs, double elapsed,
   text.appendFormat(" \x1b[1m%s\x1b[0m%s%s", time.c_str(), each.c_str(),
                     info.c_str());
   // Visible columns.
-  size_t width = counter.size() + 1 + kCells + 1 + time.size() + each.size() +
-                 info.size();
+  size_t width =
+      counter.size() + 1 + kCells + 1 + time.size() + each.size() + info.size();
   for (size_t i = width; i < previousWidth; ++i)
     text += ' ';
   previousWidth = width;
@@ -141,9 +140,9 @@ String Progress::barText(int64_t step, const Logs &logs, double elapsed,
 
 String Progress::lineText(const Logs &logs, double elapsed) const {
   double perStep = steps ? elapsed / double(steps) : 0;
-  String text = format("%lld/%lld - %.0fs -%s", static_cast<long long>(steps),
-                       static_cast<long long>(steps), elapsed,
-                       timeText(perStep).c_str());
+  String text =
+      format("%lld/%lld - %.0fs -%s", static_cast<long long>(steps),
+             static_cast<long long>(steps), elapsed, timeText(perStep).c_str());
   for (const Logs::Entry &entry : logs.entries)
     appendValue(text, entry, entry.value > 1e-3);
   text += '\n';

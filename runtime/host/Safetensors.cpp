@@ -47,10 +47,9 @@ static const char *codeOf(cornu_dtype dtype) {
 
 static String headerOf(const cornu_model &model) {
   JsonObject header;
-  header.addRaw("__metadata__", JsonObject()
-                                    .add("format", "cornu")
-                                    .add("model", model.name)
-                                    .text());
+  header.addRaw(
+      "__metadata__",
+      JsonObject().add("format", "cornu").add("model", model.name).text());
   uint64_t offset = 0;
   for (int32_t i = 0; i < model.num_variables; ++i) {
     const cornu_variable &variable = model.variables[i];
@@ -62,16 +61,16 @@ static String headerOf(const cornu_model &model) {
       shape.appendFormat("%s%lld", d ? ", " : "",
                          static_cast<long long>(variable.shape[d]));
     shape += "]";
-    header.addRaw(variable.name,
-                  JsonObject()
-                      .add("dtype", codeOf(variable.dtype))
-                      .addRaw("shape", shape)
-                      .addRaw("data_offsets",
-                              format("[%llu, %llu]",
-                                     static_cast<unsigned long long>(offset),
-                                     static_cast<unsigned long long>(
-                                         offset + bytes)))
-                      .text());
+    header.addRaw(
+        variable.name,
+        JsonObject()
+            .add("dtype", codeOf(variable.dtype))
+            .addRaw("shape", shape)
+            .addRaw("data_offsets",
+                    format("[%llu, %llu]",
+                           static_cast<unsigned long long>(offset),
+                           static_cast<unsigned long long>(offset + bytes)))
+            .text());
     offset += bytes;
   }
   String text = header.text();
@@ -132,8 +131,7 @@ static bool parseTensor(JsonReader &reader, Tensor &tensor, Bytes data) {
   uint64_t count, bytes;
   return elementCount(tensor.shape.data(), int32_t(tensor.shape.size()),
                       count) &&
-         !__builtin_mul_overflow(count, elementBytes(known->element),
-                                 &bytes) &&
+         !__builtin_mul_overflow(count, elementBytes(known->element), &bytes) &&
          bytes == tensor.data.size;
 }
 
@@ -205,9 +203,9 @@ Error loadWeights(const char *path, const cornu_model &model, void *state) {
       return error;
     uint64_t count = 0;
     elementCount(variable->shape, variable->rank, count);
-    Misfit misfit = convertElements(
-        tensor.data.data, tensor.type, count, variable->dtype, 0,
-        static_cast<char *>(state) + variable->offset);
+    Misfit misfit =
+        convertElements(tensor.data.data, tensor.type, count, variable->dtype,
+                        0, static_cast<char *>(state) + variable->offset);
     if (misfit.found)
       return failure("%s: '%s', element %llu: %s", path, variable->name,
                      static_cast<unsigned long long>(misfit.index),

@@ -90,9 +90,8 @@ Error Session::start(uint64_t seed, std::string_view weights) {
   stateBlock.allocate(model.state_bytes);
   if (Error error = check(model.initialize(state(), seed)))
     return error;
-  return weights.empty()
-             ? success()
-             : loadWeights(String(weights).c_str(), model, state());
+  return weights.empty() ? success()
+                         : loadWeights(String(weights).c_str(), model, state());
 }
 
 Error Session::reserveScratch(const cornu_scratch &need, int64_t batch) {

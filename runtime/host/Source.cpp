@@ -112,8 +112,8 @@ Error Source::fit(const cornu_tensor &tensor, const char *role) {
 Error Source::badNumber(const RowRange &range, int64_t firstRow,
                         const Misfit &misfit) const {
   int64_t row = range[firstRow + int64_t(misfit.index / elements)];
-  return failure("%s: row %lld: %s", label.c_str(),
-                 static_cast<long long>(row), misfit.reason.c_str());
+  return failure("%s: row %lld: %s", label.c_str(), static_cast<long long>(row),
+                 misfit.reason.c_str());
 }
 
 Error Source::gather(const RowRange &range, void *out) {
@@ -125,10 +125,10 @@ Error Source::gatherArray(const RowRange &range, char *out) {
   uint64_t outBytes = elements * elementBytes(target.dtype);
   bool contiguous = elementOffsets.empty();
   if (contiguous && !range.order) {
-    Misfit misfit = convertElements(
-        array.data + uint64_t(range.first) * rowStride, array.type,
-        uint64_t(range.count) * elements, target.dtype, target.upper_bound,
-        out);
+    Misfit misfit =
+        convertElements(array.data + uint64_t(range.first) * rowStride,
+                        array.type, uint64_t(range.count) * elements,
+                        target.dtype, target.upper_bound, out);
     return misfit.found ? badNumber(range, 0, misfit) : success();
   }
   uint64_t size = elementBytes(array.type.element);

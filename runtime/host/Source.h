@@ -63,9 +63,9 @@ private:
   uint64_t elements = 0; ///< of a sample
   // An array...
   Array array;
-  uint64_t rowStride = 0;           ///< bytes
-  Vector<uint64_t> elementOffsets;  ///< of a column-major sample, row-major
-  Vector<char> rowBuffer;           ///< one such sample, gathered
+  uint64_t rowStride = 0;          ///< bytes
+  Vector<uint64_t> elementOffsets; ///< of a column-major sample, row-major
+  Vector<char> rowBuffer;          ///< one such sample, gathered
   // ... or columns of a table.
   CsvTable *table = nullptr;
   Vector<int> columns;

@@ -27,17 +27,41 @@ void *allocate(uint64_t bytes) {
   return memory;
 }
 
+String::String(std::string_view text) { append(text); }
+String::String(const char *text) { append(text); }
+String::String(const String &other) { append(other); }
+String::~String() { free(text); }
+
+String &String::operator=(const String &other) {
+  if (this != &other) {
+    clear();
+    append(other);
+  }
+  return *this;
+}
+
+void String::clear() {
+  length = 0;
+  if (text)
+    text[0] = '\0';
+}
+
 String &String::append(std::string_view more) {
   if (more.empty())
     return *this;
-  size_t before = size();
-  size_t needed = before + more.size() + 1;
-  if (text.size() < needed) {
-    text.reserve(needed > 64 ? needed + needed / 2 : needed);
-    text.resize(needed);
+  size_t needed = length + more.size() + 1;
+  if (capacity < needed) {
+    capacity = needed > 64 ? needed + needed / 2 : 64;
+    char *larger = static_cast<char *>(allocate(capacity));
+    memcpy(larger, c_str(), length);
+    memcpy(larger + length, more.data(), more.size());
+    free(text); // only now: `more` may be a part of it
+    text = larger;
+  } else {
+    memmove(text + length, more.data(), more.size());
   }
-  memmove(text.data() + before, more.data(), more.size());
-  text[needed - 1] = '\0';
+  length += more.size();
+  text[length] = '\0';
   return *this;
 }
 

@@ -19,23 +19,38 @@ namespace cornu::runtime {
 class String {
 public:
   String() = default;
-  String(std::string_view text) { append(text); }
-  String(const char *text) { append(std::string_view(text)); }
+  String(std::string_view text);
+  String(const char *text);
+  String(const String &other);
+  String(String &&other) noexcept { swap(other); }
+  String &operator=(const String &other);
+  String &operator=(String &&other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~String(); // out of line: there are hundreds of temporaries
 
-  const char *c_str() const { return empty() ? "" : text.data(); }
-  size_t size() const { return text.empty() ? 0 : text.size() - 1; }
-  bool empty() const { return size() == 0; }
-  operator std::string_view() const { return {c_str(), size()}; }
+  const char *c_str() const { return text ? text : ""; }
+  size_t size() const { return length; }
+  bool empty() const { return length == 0; }
+  operator std::string_view() const { return {c_str(), length}; }
 
   String &append(std::string_view more);
   String &operator+=(std::string_view more) { return append(more); }
   String &operator+=(char c) { return append({&c, 1}); }
   String &appendFormat(const char *pattern, ...)
       __attribute__((format(printf, 2, 3)));
-  void clear() { text.clear(); }
+  void clear();
 
 private:
-  Vector<char> text; // empty, or with a terminator
+  void swap(String &other) noexcept {
+    std::swap(text, other.text);
+    std::swap(length, other.length);
+    std::swap(capacity, other.capacity);
+  }
+  char *text = nullptr; ///< null, or with a terminator
+  size_t length = 0;
+  size_t capacity = 0; ///< bytes at `text`
 };
 
 String format(const char *pattern, ...) __attribute__((format(printf, 1, 2)));
@@ -45,8 +60,7 @@ String format(const char *pattern, ...) __attribute__((format(printf, 1, 2)));
 class [[nodiscard]] Error {
 public:
   Error() = default;
-  explicit Error(String message)
-      : text(std::move(message)), failed(true) {}
+  explicit Error(String message) : text(std::move(message)), failed(true) {}
   explicit operator bool() const { return failed; }
   const String &message() const { return text; }
 

@@ -9,6 +9,9 @@
 
 namespace cornu::runtime {
 
+// Seconds between the checkpoints of two epochs, at least.
+static constexpr double kCheckpointInterval = 1;
+
 Error Trainer::run() {
   if (Error error = prepare())
     return error;
@@ -81,10 +84,9 @@ Error Trainer::trainEpoch(Progress &progress) {
 Error Trainer::validate(Logs &logs) {
   Vector<float> results;
   results.resize(size_t(model.num_metrics));
-  if (Error error =
-          evaluateRows(session, *validation, batch, validationFirst,
-                       validationRows, plan.batchSize, results,
-                       /*progress=*/nullptr))
+  if (Error error = evaluateRows(session, *validation, batch, validationFirst,
+                                 validationRows, plan.batchSize, results,
+                                 /*progress=*/nullptr))
     return error;
   logs.addMetrics(model, results.data(), "val_");
   return success();
@@ -127,12 +129,18 @@ Error Trainer::endEpoch(Progress &progress) {
   }
   ++epoch;
   step = 0;
+  // Synchronizing with the disk takes 20 ms, longer than an epoch of a small
+  // model; a crash may cost a second of training.
+  bool last = epoch == plan.epochs || stopped;
+  if (!last && now() - checkpointTime < kCheckpointInterval)
+    return success();
   return saveCheckpoint();
 }
 
 Error Trainer::saveCheckpoint() {
   if (!*plan.checkpoint)
     return success();
+  checkpointTime = now();
   CheckpointHeader header = {};
   header.seed = uint64_t(plan.seed);
   header.samples = uint64_t(trainingRows);
@@ -165,8 +173,8 @@ static void restoreWeights(const cornu_model &model, const void *from,
 
 Error Trainer::finish() {
   if (stopped && talks())
-    print(format("Epoch %lld: early stopping\n",
-                 static_cast<long long>(epoch)));
+    print(
+        format("Epoch %lld: early stopping\n", static_cast<long long>(epoch)));
   if (bestKept) {
     if (talks())
       print(format("Restoring model weights from the end of the best epoch: "
@@ -188,9 +196,9 @@ Error Trainer::interrupted() {
     return error;
   if (Error error = log.close())
     return error;
-  String line = format("\ninterrupted after batch %lld of epoch %lld; ",
-                       static_cast<long long>(step),
-                       static_cast<long long>(epoch + 1));
+  String line =
+      format("\ninterrupted after batch %lld of epoch %lld; ",
+             static_cast<long long>(step), static_cast<long long>(epoch + 1));
   if (*plan.checkpoint)
     line.appendFormat("go on with --resume %s\n", plan.checkpoint);
   else

@@ -81,6 +81,7 @@ private:
   EarlyStopping stopping;
   Block bestState; ///< of the best epoch, if it is to be restored
   bool bestKept = false;
+  double checkpointTime = 0; ///< of the last one
   EpochLog log;
   // Where the loop is: `step` batches of `epoch` are done.
   int64_t epoch = 0;

@@ -52,10 +52,9 @@ Error Trainer::readPlan() {
     int64_t least;
     int64_t *value;
   };
-  for (Integer option : {Integer{"--epochs", 1, &plan.epochs},
-                         Integer{"--seed", 0, &plan.seed},
-                         Integer{"--checkpoint-every", 1,
-                                 &plan.checkpointEvery}})
+  for (Integer option :
+       {Integer{"--epochs", 1, &plan.epochs}, Integer{"--seed", 0, &plan.seed},
+        Integer{"--checkpoint-every", 1, &plan.checkpointEvery}})
     if (Error error =
             arguments.integer(option.name, option.least, *option.value))
       return error;
@@ -109,9 +108,9 @@ Error Trainer::adoptCheckpoint(const CheckpointHeader &header) {
                      "away when resuming",
                      plan.resume, setting.name,
                      static_cast<long long>(setting.recorded));
-  bool fits = header.batch_size > 0 && header.batch_size <= INT64_MAX &&
-              (!model.fixed_batch ||
-               int64_t(header.batch_size) == model.fixed_batch);
+  bool fits =
+      header.batch_size > 0 && header.batch_size <= INT64_MAX &&
+      (!model.fixed_batch || int64_t(header.batch_size) == model.fixed_batch);
   if (!fits || header.epoch > INT64_MAX / 2 || header.samples == 0)
     return failure("%s is damaged: its position makes no sense", plan.resume);
   plan.batchSize = int64_t(header.batch_size);
@@ -121,11 +120,11 @@ Error Trainer::adoptCheckpoint(const CheckpointHeader &header) {
 }
 
 Error Trainer::openData() {
-  if (Error error = training.open(model,
-                                  {arguments.all("--input"),
-                                   arguments.all("--target"),
-                                   arguments.all("--sample-weight")},
-                                  true))
+  if (Error error =
+          training.open(model,
+                        {arguments.all("--input"), arguments.all("--target"),
+                         arguments.all("--sample-weight")},
+                        true))
     return error;
   trainingRows = training.rows();
   if (Error error = openValidation())
@@ -133,8 +132,8 @@ Error Trainer::openData() {
   if (Error error = checkWholeBatches(model, trainingRows, "samples"))
     return error;
   if (validation)
-    if (Error error = checkWholeBatches(model, validationRows,
-                                        "samples for validation"))
+    if (Error error =
+            checkWholeBatches(model, validationRows, "samples for validation"))
       return error;
   if (plan.shuffle && trainingRows > int64_t(UINT32_MAX))
     return failure("%lld samples are too many to shuffle; use "
@@ -147,11 +146,11 @@ Error Trainer::openData() {
 Error Trainer::openValidation() {
   if (arguments.has("--validation-input") ||
       arguments.has("--validation-target")) {
-    Error error = separateValidation.open(
-        model,
-        {arguments.all("--validation-input"),
-         arguments.all("--validation-target"), {}},
-        true);
+    Error error = separateValidation.open(model,
+                                          {arguments.all("--validation-input"),
+                                           arguments.all("--validation-target"),
+                                           {}},
+                                          true);
     if (error)
       return failure("validation: %s", error.message().c_str());
     validation = &separateValidation;
@@ -187,17 +186,16 @@ Error Trainer::openSession() {
   if (Error error =
           session.start(uint64_t(plan.seed), arguments.text("--weights")))
     return error;
-  int64_t most =
-      trainingRows > validationRows ? trainingRows : validationRows;
-  int64_t size = model.fixed_batch || plan.batchSize < most ? plan.batchSize
-                                                            : most;
+  int64_t most = trainingRows > validationRows ? trainingRows : validationRows;
+  int64_t size =
+      model.fixed_batch || plan.batchSize < most ? plan.batchSize : most;
   for (const cornu_scratch *scratch :
        {&model.train_scratch, &model.evaluate_scratch})
     if (Error error = session.reserveScratch(*scratch, size))
       return error;
-  if (Error error = batch.allocate(model, size, true,
-                                   training.weighted() ||
-                                       !classWeights.entries.empty()))
+  if (Error error =
+          batch.allocate(model, size, true,
+                         training.weighted() || !classWeights.entries.empty()))
     return error;
   metrics.resize(size_t(model.num_metrics));
   if (plan.shuffle)

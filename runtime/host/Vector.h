@@ -125,8 +125,7 @@ public:
   }
   template <typename... Args> static Owned make(Args &&...args) {
     Owned owned;
-    owned.object =
-        new (allocate(sizeof(T))) T(std::forward<Args>(args)...);
+    owned.object = new (allocate(sizeof(T))) T(std::forward<Args>(args)...);
     return owned;
   }
   T *get() const { return object; }

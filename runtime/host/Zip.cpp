@@ -74,8 +74,7 @@ struct Entry {
 };
 
 // Sizes of 0xffffffff are in the zip64 extra field, in this order.
-void applyZip64(Fields &fields, uint64_t extra, uint64_t length,
-                Entry &entry) {
+void applyZip64(Fields &fields, uint64_t extra, uint64_t length, Entry &entry) {
   for (uint64_t at = extra; at + 4 <= extra + length;) {
     uint64_t id = fields.u16(at), size = fields.u16(at + 2);
     if (id == 1) {
@@ -113,11 +112,10 @@ Error parseZip(const char *path, Bytes file, Vector<ZipMember> &members) {
     applyZip64(fields, at + 46 + name, extra, entry);
     ZipMember member;
     std::string_view text(file.data + at + 46, name);
-    member.name = endsWith(text, ".npy") ? slice(text, 0, text.size() - 4)
-                                         : text;
+    member.name =
+        endsWith(text, ".npy") ? slice(text, 0, text.size() - 4) : text;
     if (flags & 1)
-      return failure("%s: member '%s' is encrypted", path,
-                     member.name.c_str());
+      return failure("%s: member '%s' is encrypted", path, member.name.c_str());
     if (method != 0 && method != 8)
       return failure("%s: member '%s' is compressed by method %u; write the "
                      "file with numpy.savez",
@@ -127,8 +125,7 @@ Error parseZip(const char *path, Bytes file, Vector<ZipMember> &members) {
                      member.name.c_str());
     uint64_t start = entry.local + 30 + fields.u16(entry.local + 26) +
                      fields.u16(entry.local + 28);
-    if (fields.bad || start > file.size ||
-        entry.compressed > file.size - start)
+    if (fields.bad || start > file.size || entry.compressed > file.size - start)
       return failure("%s: the file is truncated in its member '%s'", path,
                      member.name.c_str());
     member.data = {file.data + start, entry.compressed};
@@ -153,8 +150,8 @@ Error readMember(const char *path, const ZipMember &member,
   // DEFLATE expands at most 1032 times, so a size that a small file claims
   // allocates no more than that.
   if (member.size / 1032 > member.data.size)
-    return failure("%s: the zip's member '%s' claims an impossible size",
-                   path, member.name.c_str());
+    return failure("%s: the zip's member '%s' claims an impossible size", path,
+                   member.name.c_str());
   memory.resize(member.size);
   if (!inflate(member.data, memory.data(), member.size) ||
       crc32(0, memory.data(), member.size) != member.crc)

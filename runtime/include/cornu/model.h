@@ -1,8 +1,8 @@
 /* What a compiled model offers to a runtime: one constant descriptor with the
  * layout of its state, its memory needs and its entry points.
  *
- *   extern const cornu_model mlp_model;           // in mlp.o, declared in mlp.h
- *   void *state = aligned_alloc(64, mlp_model.state_bytes);
+ *   extern const cornu_model mlp_model;           // in mlp.o, declared in
+ * mlp.h void *state = aligned_alloc(64, mlp_model.state_bytes);
  *   mlp_model.initialize(state, 42);
  *   mlp_model.train_step(state, inputs, targets, 32, NULL, scratch);
  *
@@ -37,26 +37,26 @@ typedef enum cornu_dtype {
 typedef struct cornu_tensor {
   const char *name;
   cornu_dtype dtype;
-  int32_t rank;           /* without the batch */
-  const int64_t *shape;   /* `rank` sizes */
-  int64_t upper_bound;    /* integer data lies in [0, upper_bound); 0: any */
+  int32_t rank;         /* without the batch */
+  const int64_t *shape; /* `rank` sizes */
+  int64_t upper_bound;  /* integer data lies in [0, upper_bound); 0: any */
 } cornu_tensor;
 
 typedef enum cornu_variable_kind {
-  CORNU_TRAINABLE = 0,    /* a weight that training changes */
-  CORNU_NON_TRAINABLE = 1,/* a frozen weight or a moving statistic */
-  CORNU_OPTIMIZER = 2,    /* a slot, the iteration or the learning rate */
-  CORNU_METRIC = 3,       /* a sum of a metric; zero at the start of an epoch */
-  CORNU_RANDOM = 4        /* the seed and the step of the random numbers */
+  CORNU_TRAINABLE = 0,     /* a weight that training changes */
+  CORNU_NON_TRAINABLE = 1, /* a frozen weight or a moving statistic */
+  CORNU_OPTIMIZER = 2,     /* a slot, the iteration or the learning rate */
+  CORNU_METRIC = 3, /* a sum of a metric; zero at the start of an epoch */
+  CORNU_RANDOM = 4  /* the seed and the step of the random numbers */
 } cornu_variable_kind;
 
 /* A variable in the state block. */
 typedef struct cornu_variable {
-  const char *name;       /* "dense/kernel", "optimizer/dense/kernel/momentum" */
+  const char *name; /* "dense/kernel", "optimizer/dense/kernel/momentum" */
   cornu_dtype dtype;
   int32_t rank;
   const int64_t *shape;
-  uint64_t offset;        /* bytes from the start of the state block */
+  uint64_t offset; /* bytes from the start of the state block */
   cornu_variable_kind kind;
 } cornu_variable;
 
@@ -85,19 +85,20 @@ enum {
 };
 
 typedef struct cornu_model {
-  uint32_t abi_version;     /* CORNU_ABI_VERSION */
+  uint32_t abi_version; /* CORNU_ABI_VERSION */
   const char *name;
-  const char *compiled;     /* JSON object: how it was compiled */
+  const char *compiled; /* JSON object: how it was compiled */
 
-  int32_t num_inputs, num_outputs, num_targets, num_variables, num_metrics, num_layers;
+  int32_t num_inputs, num_outputs, num_targets, num_variables, num_metrics,
+      num_layers;
   const cornu_tensor *inputs;
   const cornu_tensor *outputs;
-  const cornu_tensor *targets;        /* one per output that has a loss */
-  const cornu_variable *variables;    /* in the order of their offsets */
-  const char *const *metric_names;    /* log keys; the first is "loss" */
+  const cornu_tensor *targets;     /* one per output that has a loss */
+  const cornu_variable *variables; /* in the order of their offsets */
+  const char *const *metric_names; /* log keys; the first is "loss" */
   const cornu_layer *layers;
 
-  int64_t fixed_batch;                /* 0: any */
+  int64_t fixed_batch; /* 0: any */
   uint64_t state_bytes;
   uint64_t metrics_offset, metrics_bytes; /* the metric variables, one range */
   cornu_scratch predict_scratch, evaluate_scratch, train_scratch;

@@ -1,0 +1,125 @@
+// runtime/core: random numbers, shuffling, sizes, checkpoint headers.
+#include "runtime/core/Checkpoint.h"
+#include "runtime/core/Layout.h"
+#include "runtime/core/Philox.h"
+#include "runtime/core/Shuffle.h"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <map>
+#include <vector>
+
+using namespace cornu::runtime;
+
+namespace {
+
+// The known answers that come with the paper's reference code (Random123,
+// kat_vectors, philox4x32 10).
+TEST(Philox, AgreesWithTheReferenceCode) {
+  PhiloxBlock zeros = philox({{0, 0}}, {{0, 0, 0, 0}});
+  EXPECT_EQ(zeros.word[0], 0x6627e8d5u);
+  EXPECT_EQ(zeros.word[1], 0xe169c58du);
+  EXPECT_EQ(zeros.word[2], 0xbc57ac4cu);
+  EXPECT_EQ(zeros.word[3], 0x9b00dbd8u);
+  PhiloxBlock ones = philox({{~0u, ~0u}}, {{~0u, ~0u, ~0u, ~0u}});
+  EXPECT_EQ(ones.word[0], 0x408f276du);
+  EXPECT_EQ(ones.word[1], 0x41c83b0eu);
+  EXPECT_EQ(ones.word[2], 0xa20bc7c6u);
+  EXPECT_EQ(ones.word[3], 0x6d5451fdu);
+  PhiloxBlock pi = philox({{0xa4093822, 0x299f31d0}},
+                          {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}});
+  EXPECT_EQ(pi.word[0], 0xd16cfe09u);
+  EXPECT_EQ(pi.word[3], 0x24126ea1u);
+}
+
+TEST(Philox, DrawsBelowABoundUniformly) {
+  PhiloxSequence random(7, 0);
+  std::vector<int> counts(5);
+  for (int i = 0; i < 50000; ++i)
+    ++counts.at(random.below(5));
+  for (int count : counts) // 5 standard deviations of a binomial
+    EXPECT_NEAR(count, 10000, 450);
+}
+
+std::vector<uint32_t> orderOf(uint32_t count, uint64_t seed, uint64_t epoch) {
+  std::vector<uint32_t> order(count);
+  shuffle(order.data(), count, seed, epoch);
+  return order;
+}
+
+TEST(Shuffle, IsAPermutationThatSeedAndEpochDetermine) {
+  std::vector<uint32_t> order = orderOf(1797, 42, 3), sorted = order;
+  std::sort(sorted.begin(), sorted.end());
+  for (uint32_t i = 0; i < 1797; ++i)
+    ASSERT_EQ(sorted[i], i);
+  EXPECT_EQ(order, orderOf(1797, 42, 3));
+  EXPECT_NE(order, orderOf(1797, 42, 4));
+  EXPECT_NE(order, orderOf(1797, 43, 3));
+  EXPECT_EQ(orderOf(1, 5, 5), std::vector<uint32_t>{0});
+  EXPECT_TRUE(orderOf(0, 5, 5).empty());
+}
+
+TEST(Shuffle, AllPermutationsAreEquallyLikely) {
+  std::map<std::vector<uint32_t>, int> counts;
+  for (uint64_t epoch = 0; epoch < 24000; ++epoch)
+    ++counts[orderOf(4, 0, epoch)];
+  EXPECT_EQ(counts.size(), 24u);
+  for (const auto &[order, count] : counts)
+    EXPECT_NEAR(count, 1000, 160); // 5 standard deviations
+}
+
+TEST(Layout, SizesDoNotOverflow) {
+  uint64_t bytes = 0;
+  EXPECT_TRUE(scratchBytes({100, 8, 64}, 32, 2, bytes));
+  EXPECT_EQ(bytes, 100u + 8 * 32 + 64 * 2);
+  EXPECT_FALSE(scratchBytes({0, UINT64_MAX / 2, 0}, 3, 1, bytes));
+  EXPECT_FALSE(scratchBytes({UINT64_MAX, 1, 0}, 1, 1, bytes));
+  int64_t huge[] = {int64_t(1) << 62, 2}, negative[] = {-1};
+  EXPECT_FALSE(elementCount(huge, 2, bytes));
+  EXPECT_FALSE(elementCount(negative, 1, bytes));
+  EXPECT_TRUE(elementCount(nullptr, 0, bytes));
+  EXPECT_EQ(bytes, 1u);
+}
+
+/// A model with one variable, for the header of a checkpoint.
+struct TinyModel {
+  int64_t shape[1] = {4};
+  cornu_variable variable = {"w", CORNU_FLOAT32, 1, shape, 0, CORNU_TRAINABLE};
+  cornu_model model = {};
+  TinyModel() {
+    model.num_variables = 1;
+    model.variables = &variable;
+    model.state_bytes = 16;
+  }
+};
+
+std::string fileOf(const CheckpointHeader &header, const float *state) {
+  return std::string(reinterpret_cast<const char *>(&header), sizeof(header)) +
+         std::string(reinterpret_cast<const char *>(state), 16);
+}
+
+TEST(Checkpoint, TellsWhatIsWrong) {
+  TinyModel tiny;
+  const float state[4] = {1, 2, 3, 4};
+  CheckpointHeader header = {}, read = {};
+  header.epoch = 5;
+  sealCheckpoint(header, tiny.model, state, nullptr);
+  std::string file = fileOf(header, state);
+  auto check = [&](const std::string &bytes) {
+    return checkCheckpoint(tiny.model, bytes.data(), bytes.size(), read);
+  };
+  EXPECT_EQ(check(file), CheckpointFault::None);
+  EXPECT_EQ(read.epoch, 5u);
+  EXPECT_EQ(check("something else"), CheckpointFault::NotACheckpoint);
+  EXPECT_EQ(check(file.substr(0, 100)), CheckpointFault::Truncated);
+  EXPECT_EQ(check(file.substr(0, file.size() - 1)), CheckpointFault::Truncated);
+  for (size_t at = 16; at < file.size(); ++at) {
+    std::string damaged = file;
+    damaged[at] ^= 1;
+    EXPECT_NE(check(damaged), CheckpointFault::None) << "byte " << at;
+  }
+  tiny.shape[0] = 5;
+  EXPECT_EQ(check(file), CheckpointFault::OtherProgram);
+}
+
+} // namespace

@@ -1,0 +1,152 @@
+// A user's mistake is one line on stderr, exit code 1, and no file half
+// written.
+#include "Workspace.h"
+
+#include <csignal>
+
+namespace {
+
+class ProgramError : public Workspace {
+protected:
+  void SetUp() override {
+    Workspace::SetUp();
+    write("x.npy", regressionInputs(100));
+    write("y.npy", regressionTargets(100));
+  }
+  // The line, without "error: ".
+  std::string error(const std::string &command) {
+    Result result = run(command);
+    EXPECT_EQ(result.code, 1) << command << result.out;
+    EXPECT_EQ(result.err.substr(0, 7), "error: ") << result.err;
+    EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << result.err;
+    return result.err.substr(7, result.err.size() - 8);
+  }
+};
+
+TEST_F(ProgramError, CommandLine) {
+  EXPECT_EQ(error("regression train"),
+            "unknown command 'train' (commands: info, predict, evaluate, fit, "
+            "bench)");
+  EXPECT_EQ(error("regression predic"),
+            "unknown command 'predic'; did you mean 'predict'? (commands: "
+            "info, predict, evaluate, fit, bench)");
+  EXPECT_EQ(error("regression fit --epoch 3"),
+            "unknown argument '--epoch'; did you mean '--epochs'?");
+  EXPECT_EQ(error("regression fit --input x.npy --target y.npy --epochs 0"),
+            "--epochs: '0' is not an integer of at least 1");
+  EXPECT_EQ(error("regression fit --input x.npy --target y.npy "
+                  "--shuffle=maybe"),
+            "--shuffle: 'maybe' is neither 'true' nor 'false'");
+  EXPECT_EQ(error("regression fit --input x.npy --target y.npy "
+                  "--validation-split 1.5"),
+            "--validation-split: 1.5 is not in [0, 1)");
+  EXPECT_EQ(error("regression fit --input x.npy --target y.npy "
+                  "--validation-split 0.999"),
+            "--validation-split 0.999 leaves no samples for training out of "
+            "100");
+  EXPECT_EQ(error("regression predict"), "--input FILE is missing");
+  EXPECT_EQ(error("regression predict x.npy --output y.txt"),
+            "--output y.txt: the extension must be .npy, .npz or .csv");
+  EXPECT_EQ(error("regression bench --mode=both"),
+            "--mode: 'both' is neither 'infer' nor 'train'");
+  EXPECT_EQ(error("regression predict x.npy --threads 0"),
+            "--threads: '0' is not an integer of at least 1");
+}
+
+TEST_F(ProgramError, Data) {
+  EXPECT_EQ(error("regression predict nope.npy"),
+            "cannot open 'nope.npy': No such file or directory; check the "
+            "path");
+  EXPECT_EQ(error("regression predict y.npy"),
+            "y.npy has shape (N,), but the input 'x' takes (N, 3)");
+  write("short.npy", regressionInputs(10).substr(0, 150));
+  EXPECT_NE(error("regression predict short.npy").find("truncated"),
+            std::string::npos);
+  write("y99.npy", regressionTargets(99));
+  EXPECT_EQ(error("regression evaluate --input x.npy --target y99.npy"),
+            "y99.npy has 99 rows, but x.npy has 100; each row must be the same "
+            "sample");
+  write("none.npy", npy<float>({0, 3}, {}));
+  EXPECT_EQ(error("regression predict none.npy"), "none.npy has no rows");
+}
+
+TEST_F(ProgramError, LabelsOutOfRange) {
+  write("ids.npy", npy<int64_t>({2, 2}, {0, 1, 9, 9}));
+  write("image.npy", npy<float>({2, 2, 2, 1}, {1, 1, 1, 1, 1, 1, 1, 1}));
+  write("label.npy", npy<int64_t>({2}, {0, 3}));
+  std::string inputs = "--input ids=ids.npy --input image=image.npy ";
+  EXPECT_EQ(error("one-target fit " + inputs + "--target label.npy"),
+            "label.npy: row 1: 3 is out of range: the model takes integers "
+            "from 0 to 2");
+  write("ids.npy", npy<int64_t>({2, 2}, {0, 1, -1, 9}));
+  EXPECT_EQ(error("one-target predict " + inputs + "--output p.npz"),
+            "ids.npy: row 1: -1 is out of range: the model takes integers from "
+            "0 to 9");
+  EXPECT_EQ(files().size(), 5u); // neither p.npz nor a temporary file
+}
+
+TEST_F(ProgramError, Weights) {
+  write("w.safetensors", std::string("\x02\0\0\0\0\0\0\0{}", 10));
+  EXPECT_EQ(error("regression predict x.npy --weights w.safetensors"),
+            "w.safetensors: the variable 'dense/kernel' is missing; the file "
+            "belongs to another model");
+  EXPECT_EQ(error("regression predict x.npy --weights x.npy"),
+            "x.npy: this is not a .safetensors file, or it is truncated");
+  std::string header = "{\"dense/kernl\":{\"dtype\":\"F32\",\"shape\":[1],"
+                       "\"data_offsets\":[0,4]}}";
+  write("w.safetensors", std::string(1, char(header.size())) +
+                             std::string(7, '\0') + header + "abcd");
+  EXPECT_EQ(error("regression predict x.npy --weights w.safetensors"),
+            "w.safetensors: the model has no variable 'dense/kernl'; did you "
+            "mean 'dense/kernel'?");
+}
+
+TEST_F(ProgramError, FullDisk) {
+  const char *full = "cannot write '/dev/full': No space left on device; free "
+                     "some space or choose another folder";
+  EXPECT_EQ(error("regression predict x.npy --output /dev/full"), full);
+  std::string fit = "regression fit --input x.npy --target y.npy ";
+  EXPECT_EQ(error(fit + "--save /dev/full"), full);
+  EXPECT_EQ(error(fit + "--checkpoint /dev/full"), full);
+  EXPECT_EQ(error(fit + "--log /dev/full"), full);
+  EXPECT_EQ(error("regression predict x.npy --output nodir/p.npy"),
+            "cannot create 'nodir/p.npy': No such file or directory; check the "
+            "path");
+}
+
+TEST_F(ProgramError, FullStandardOutput) {
+  // The fixture's redirection comes last, so this one needs a shell within.
+  write("run.sh", "exec \"$0\" info > /dev/full\n");
+  std::string program = CORNU_MOCKS "cornu-mock-regression";
+  int status =
+      system(("cd " + folder + " && sh -c '. ./run.sh' " + program + " 2> err")
+                 .c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_EQ(read("err"), "error: cannot write to the standard output; is its "
+                         "disk full?\n");
+}
+
+// A file is replaced only by a complete one.
+TEST_F(ProgramError, AnOldFileSurvives) {
+  write("p.csv", "precious");
+  write("ids.npy", npy<int64_t>({40, 2}, std::vector<int64_t>(80, 11)));
+  write("image.npy", npy<float>({40, 4}, std::vector<float>(160, 1)));
+  error("classifier predict --input ids=ids.npy --input image=image.npy "
+        "--output p.csv");
+  EXPECT_EQ(read("p.csv"), "precious");
+}
+
+TEST_F(ProgramError, OldCpu) {
+  write("ids.npy", npy<int64_t>({1, 2}, {0, 1}));
+  write("image.npy", npy<float>({1, 2, 2}, {1, 1, 1, 1}));
+  setenv("MOCK_OLD_CPU", "1", 1);
+  std::string message =
+      error("classifier predict --input ids.npy --input image.npy");
+  unsetenv("MOCK_OLD_CPU");
+  EXPECT_EQ(message, "this CPU lacks instructions that 'classifier' was "
+                     "compiled for; compile it for this machine, or portably "
+                     "with --mcpu=x86-64-v3 (compiled: {\"mcpu\": "
+                     "\"imaginary\"})");
+}
+
+} // namespace
