@@ -1,0 +1,519 @@
+//===- Layer.cpp - What a layer importer sees -----------------------------===//
+
+#include "frontend/import/Layer.h"
+
+#include "frontend/import/ModelBuilder.h"
+#include "llvm/ADT/StringExtras.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace cornu;
+using namespace cornu::frontend;
+
+//===----------------------------------------------------------------------===//
+// Arguments
+//===----------------------------------------------------------------------===//
+
+Argument Argument::of(Tensor tensor) {
+  Argument argument;
+  argument.kind = Kind::Tensor;
+  argument.tensor = tensor;
+  return argument;
+}
+
+void Argument::flatten(SmallVectorImpl<Tensor> &out) const {
+  if (kind == Kind::Tensor)
+    out.push_back(tensor);
+  if (kind == Kind::List)
+    for (const Argument &item : items)
+      item.flatten(out);
+  if (kind == Kind::Dict) {
+    SmallVector<size_t> order;
+    for (size_t i = 0; i < items.size(); ++i)
+      order.push_back(i);
+    llvm::sort(order, [&](size_t a, size_t b) { return keys[a] < keys[b]; });
+    for (size_t i : order)
+      items[i].flatten(out);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// LayerCall
+//===----------------------------------------------------------------------===//
+
+LayerCall::LayerCall(ModelBuilder &model, const Json &layer, Scope where,
+                     Arguments given)
+    : model(model), layer(layer), config(layer.at("config")),
+      scope(std::move(where)),
+      math(model.builder, model.locationOf(scope.path),
+           [this](const std::string &message) { error(message); }),
+      arguments(std::move(given)) {
+  if (config.at("trainable").asBool() == false)
+    scope.trainable = false;
+  // The first argument may be given by its name ("inputs", "query").
+  if (arguments.positional.empty())
+    for (auto &[name, value] : arguments.keywords)
+      if (value.kind == Argument::Kind::Tensor && name != "mask") {
+        arguments.positional.push_back(value);
+        break;
+      }
+  if (!arguments.positional.empty())
+    arguments.positional[0].flatten(flatInputs);
+  // Keras casts floats to the layer's type before the call.
+  Type type = floatType();
+  for (Tensor &tensor : flatInputs)
+    if (tensor.value && Math::isFloat(tensor.value))
+      tensor.value = math.convert(tensor.value, type);
+}
+
+void LayerCall::error(const Twine &message, const Twine &help) {
+  model.diagnostics.error(scope.path, &layer, className() + ": " + message,
+                          help);
+}
+
+void LayerCall::errorAt(StringRef key, const Twine &message,
+                        const Twine &help) {
+  const Json *where = config.find(key);
+  model.diagnostics.error(scope.path, where ? where : &layer,
+                          className() + ": " + message, help);
+}
+
+int64_t LayerCall::integer(StringRef key, std::optional<int64_t> missing,
+                           int64_t least) {
+  const Json &value = config.at(key);
+  if (value.isNull() && missing)
+    return *missing;
+  std::optional<int64_t> number = value.asInteger();
+  constexpr int64_t most = int64_t{1} << 31;
+  if (number && *number >= least && *number <= most)
+    return *number;
+  errorAt(key,
+          key + " must be an integer of at least " + Twine(least) + ", is " +
+              (number ? Twine(*number).str() : value.kindName().str()));
+  return missing && *missing >= least ? *missing : least;
+}
+
+double LayerCall::number(StringRef key, std::optional<double> missing) {
+  const Json &value = config.at(key);
+  if (value.isNull() && missing)
+    return *missing;
+  if (std::optional<double> number = value.asNumber())
+    return *number;
+  errorAt(key, key + " must be a number, is " + value.kindName());
+  return missing.value_or(1);
+}
+
+bool LayerCall::boolean(StringRef key, bool missing) {
+  const Json &value = config.at(key);
+  if (value.isNull())
+    return missing;
+  if (std::optional<bool> flag = value.asBool())
+    return *flag;
+  errorAt(key, key + " must be true or false, is " + value.kindName());
+  return missing;
+}
+
+std::string LayerCall::string(StringRef key, StringRef missing) {
+  const Json &value = config.at(key);
+  if (value.isNull())
+    return missing.str();
+  if (value.isString())
+    return value.str().str();
+  errorAt(key, key + " must be a string, is " + value.kindName());
+  return missing.str();
+}
+
+Shape LayerCall::sizes(StringRef key, int64_t count,
+                       std::optional<int64_t> missing, int64_t least) {
+  const Json &value = config.at(key);
+  if (!value.isArray() || value.size() == 1) {
+    const Json &only = value.isArray() ? value.at(size_t{0}) : value;
+    std::optional<int64_t> number = only.asInteger();
+    if (number && *number >= least && *number < (int64_t{1} << 31))
+      return Shape(count, *number);
+    if (value.isNull() && missing)
+      return Shape(count, *missing);
+  } else if (static_cast<int64_t>(value.size()) == count) {
+    Shape out;
+    for (const Json *item : value.items()) {
+      std::optional<int64_t> number = item->asInteger();
+      if (number && *number >= least && *number < (int64_t{1} << 31))
+        out.push_back(*number);
+    }
+    if (static_cast<int64_t>(out.size()) == count)
+      return out;
+  }
+  errorAt(key, key + " must be " + Twine(count) +
+                   " integers of at least " + Twine(least) + ", is " +
+                   StringRef(value.dump()).take_front(80));
+  return Shape(count, missing && *missing >= least ? *missing : least);
+}
+
+bool LayerCall::channelsFirst() {
+  std::string format = string("data_format", "channels_last");
+  if (format != "channels_last" && format != "channels_first")
+    errorAt("data_format", "unknown data_format '" + format + "'",
+            "channels_last or channels_first");
+  return format == "channels_first";
+}
+
+void LayerCall::refuse(StringRef key, const Twine &help) {
+  const Json &value = config.at(key);
+  if (value.isNull() || value.asBool() == false || value.asNumber() == 0.0)
+    return;
+  errorAt(key, key + " = " + StringRef(value.dump()).take_front(60) +
+                   " is not supported",
+          help);
+}
+
+Type LayerCall::floatType() {
+  const Json &dtype = config.at("dtype");
+  StringRef name = dtype.isObject() ? dtype.at("config").at("name").str()
+                                    : dtype.str();
+  if (name == "float64")
+    return model.builder.getF64Type();
+  // The dtype of an integer layer does not change how floats are treated.
+  static constexpr StringRef narrow[] = {"float16", "bfloat16",
+                                         "mixed_float16", "mixed_bfloat16"};
+  if (llvm::is_contained(narrow, name) || name.contains("_from_"))
+    errorAt("dtype", "the dtype policy " + name + " is not supported",
+            "save the model with dtype float32: keras.config.set_dtype_policy("
+            "'float32') before it is built");
+  return model.builder.getF32Type();
+}
+
+Value LayerCall::input(size_t index) const {
+  return index < flatInputs.size() ? flatInputs[index].value : Value();
+}
+
+Value LayerCall::mask(size_t index) const {
+  return index < flatInputs.size() ? flatInputs[index].mask : Value();
+}
+
+const Argument *LayerCall::argument(size_t position, StringRef keyword) const {
+  const Argument *found = nullptr;
+  if (position < arguments.positional.size())
+    found = &arguments.positional[position];
+  for (const auto &[name, value] : arguments.keywords)
+    if (name == keyword)
+      found = &value;
+  return found && found->kind != Argument::Kind::None ? found : nullptr;
+}
+
+Value LayerCall::maskArgument(size_t position) {
+  if (const Argument *explicitMask = argument(position, "mask"))
+    if (explicitMask->kind == Argument::Kind::Tensor)
+      return math.convert(explicitMask->tensor.value, math.i1());
+  return mask();
+}
+
+bool LayerCall::expectRank(int64_t least, int64_t most) {
+  if (!input()) {
+    error("the layer is called without an input tensor");
+    return false;
+  }
+  int64_t rank = Math::rank(input());
+  if (rank >= least && rank <= most)
+    return true;
+  std::string wanted = std::to_string(least);
+  if (most > 16)
+    wanted += " or more";
+  else if (most != least)
+    wanted += " to " + std::to_string(most);
+  error("expects an input of rank " + wanted + " (with the batch), has " +
+        nn::formatShape(Math::shape(input())));
+  return false;
+}
+
+//===----------------------------------------------------------------------===//
+// Variables
+//===----------------------------------------------------------------------===//
+
+Scope LayerCall::within(StringRef name, StringRef attribute) const {
+  Scope inner = scope;
+  inner.path += ("/" + name).str();
+  inner.group += ("/" + attribute).str();
+  return inner;
+}
+
+static Value readVariable(LayerCall &call, const Scope &scope, StringRef name,
+                          ArrayRef<int64_t> shape, Type type,
+                          DictionaryAttr initializer, bool trainable,
+                          const Json *regularizer) {
+  for (int64_t size : shape)
+    if (ShapedType::isDynamic(size)) {
+      call.error("the shape of the weight '" + name + "' is not known: " +
+                     nn::formatShape(shape),
+                 "give the input a fixed size in every dimension but the "
+                 "batch");
+      return {};
+    }
+  if (!countElements(shape)) {
+    call.error("the weight '" + name + "' of shape " + nn::formatShape(shape) +
+               " is impossibly large");
+    return {};
+  }
+  std::string path = scope.path.empty() ? name.str()
+                                        : scope.path + "/" + name.str();
+  Variable *variable = call.model.findVariable(path);
+  if (!variable) {
+    Variable fresh;
+    fresh.path = path;
+    fresh.group = scope.group.empty() ? "vars" : scope.group + "/vars";
+    StringRef owner = scope.path;
+    fresh.ownerName = owner.substr(owner.rfind('/') + 1).str();
+    fresh.shape = Shape(shape);
+    fresh.type = type;
+    fresh.trainableWeight = trainable;
+    fresh.kind = trainable && scope.trainable ? nn::VariableKind::trainable
+                                              : nn::VariableKind::non_trainable;
+    fresh.order = scope.order;
+    fresh.initializer = initializer;
+    if (fresh.kind == nn::VariableKind::trainable && regularizer &&
+        !regularizer->isNull())
+      fresh.regularizer = regularizer;
+    variable = call.model.addVariable(std::move(fresh));
+  }
+  auto wanted = RankedTensorType::get(shape, type);
+  if (variable->shape != Shape(shape) || variable->type != type) {
+    call.error("the weight '" + name + "' has shape " +
+               nn::formatShape(variable->shape) + " in one call and " +
+               nn::formatShape(shape) + " in another");
+    return {};
+  }
+  return nn::ReadOp::create(call.model.builder, call.math.getLoc(), wanted,
+                            path);
+}
+
+Value LayerCall::weightWith(StringRef name, ArrayRef<int64_t> shape,
+                            DictionaryAttr initializer, StringRef prefix,
+                            const Scope *where) {
+  const Json *constraint = config.find((prefix + "_constraint").str());
+  if (constraint && !constraint->isNull() && !model.options.inferenceOnly &&
+      !model.archive.getCompileConfig().isNull())
+    errorAt((prefix + "_constraint").str(),
+            "weight constraints are not supported in training",
+            "compile with --inference-only, or train without the constraint");
+  return readVariable(*this, where ? *where : scope, name, shape, floatType(),
+                      initializer, /*trainable=*/true,
+                      config.find((prefix + "_regularizer").str()));
+}
+
+Value LayerCall::weight(StringRef name, ArrayRef<int64_t> shape,
+                        StringRef prefix, const Scope *where) {
+  if (prefix.empty())
+    prefix = name;
+  return weightWith(name, shape,
+                    initializer(config.at((prefix + "_initializer").str())),
+                    prefix, where);
+}
+
+Value LayerCall::state(StringRef name, ArrayRef<int64_t> shape,
+                       StringRef initializerKey, Type type) {
+  return readVariable(*this, scope, name, shape, type ? type : floatType(),
+                      initializer(config.at(initializerKey)),
+                      /*trainable=*/false, nullptr);
+}
+
+void LayerCall::assign(StringRef name, Value value) {
+  if (value)
+    nn::AssignOp::create(model.builder, math.getLoc(),
+                         scope.path + "/" + name.str(), value);
+}
+
+// Keras's short names of initializers that are not the snake case of a class.
+static StringRef initializerClass(StringRef name) {
+  static constexpr std::pair<StringRef, StringRef> known[] = {
+      {"zeros", "Zeros"},
+      {"zero", "Zeros"},
+      {"ones", "Ones"},
+      {"one", "Ones"},
+      {"constant", "Constant"},
+      {"identity", "Identity"},
+      {"random_normal", "RandomNormal"},
+      {"normal", "RandomNormal"},
+      {"truncated_normal", "TruncatedNormal"},
+      {"random_uniform", "RandomUniform"},
+      {"uniform", "RandomUniform"},
+      {"variance_scaling", "VarianceScaling"},
+      {"glorot_uniform", "GlorotUniform"},
+      {"glorot_normal", "GlorotNormal"},
+      {"he_uniform", "HeUniform"},
+      {"he_normal", "HeNormal"},
+      {"lecun_uniform", "LecunUniform"},
+      {"lecun_normal", "LecunNormal"},
+      {"orthogonal", "Orthogonal"},
+  };
+  for (auto [shortName, className] : known)
+    if (name == shortName || name == className)
+      return className;
+  if (name == "IdentityInitializer")
+    return "Identity";
+  if (name == "OrthogonalInitializer")
+    return "Orthogonal";
+  return {};
+}
+
+DictionaryAttr LayerCall::initializer(const Json &spec) {
+  Builder &b = model.builder;
+  NamedObject object = namedObject(spec);
+  StringRef className = object.className;
+  Attribute config;
+  if (className.empty()) {
+    className = "Zeros";
+  } else {
+    className = initializerClass(className);
+    if (className.empty()) {
+      error("unknown initializer '" + object.className + "'",
+            "one of Keras's built-in initializers");
+      className = "Zeros";
+    }
+    config = toAttribute(model.context, *object.config);
+  }
+  if (!config || !isa<DictionaryAttr>(config))
+    config = b.getDictionaryAttr({});
+  return b.getDictionaryAttr({b.getNamedAttr("class_name",
+                                             b.getStringAttr(className)),
+                              b.getNamedAttr("config", config)});
+}
+
+//===----------------------------------------------------------------------===//
+// Building
+//===----------------------------------------------------------------------===//
+
+Value LayerCall::activate(StringRef key, Value x) {
+  if (!x)
+    return {};
+  const Json &spec = config.at(key);
+  NamedObject object = namedObject(spec);
+  if (object.className.empty() || object.className == "linear")
+    return x;
+  // An activation may be a whole layer: {"class_name": "LeakyReLU", ...}.
+  if (spec.isObject() && spec.at("class_name").str() != "function" &&
+      Registry::get().find(object.className)) {
+    Arguments one;
+    one.positional.push_back(Argument::of({x, {}}));
+    SmallVector<Tensor> out = callInner(spec, key, one);
+    return out.empty() ? Value() : out[0].value;
+  }
+  if (isActivation(object.className))
+    return applyActivation(math, object.className, *object.config, x);
+  errorAt(key, "unknown activation '" + object.className + "'",
+          "a function of keras.activations");
+  return {};
+}
+
+Value LayerCall::random(ArrayRef<int64_t> shape, Value like) {
+  if (!like)
+    return {};
+  auto type = RankedTensorType::get(shape, floatType());
+  return nn::RandomUniformOp::create(
+      model.builder, math.getLoc(), type, model.randomState(math.getLoc()),
+      type.hasStaticShape() ? Value() : like, model.nextStream());
+}
+
+// Box and Muller: sqrt(-2 ln u) cos(2 pi v), with u in (0, 1].
+Value LayerCall::randomNormal(ArrayRef<int64_t> shape, Value like) {
+  Value u = math.subtract(1.0, random(shape, like));
+  Value v = random(shape, like);
+  Value radius = math.sqrt(math.multiply(math.log(u), -2.0));
+  return math.multiply(radius, math.cos(math.multiply(v, 2 * M_PI)));
+}
+
+Value LayerCall::dropout(Value x, double rate, ArrayRef<int64_t> noiseShape) {
+  if (!x || rate == 0)
+    return x;
+  return math.ifTraining(
+      [&]() -> Value {
+        if (rate >= 1)
+          return math.multiply(x, 0.0);
+        Value keep = math.compare(nn::Predicate::ge, random(noiseShape, x),
+                                  rate);
+        return math.select(keep, math.multiply(x, 1 / (1 - rate)), 0.0);
+      },
+      [&] { return x; });
+}
+
+SmallVector<Tensor> LayerCall::callInner(const Json &inner, StringRef attribute,
+                                         Arguments given) {
+  StringRef name = inner.at("config").at("name").str();
+  if (name.empty())
+    name = attribute;
+  auto results = callLayer(model, inner, within(name, attribute),
+                           std::move(given));
+  return SmallVector<Tensor>(results.begin(), results.end());
+}
+
+void LayerCall::result(Value value, Value mask) {
+  results.push_back({value, mask});
+}
+
+//===----------------------------------------------------------------------===//
+// Calling a layer
+//===----------------------------------------------------------------------===//
+
+// l1 * sum |x| + l2 * sum x^2, divided by the batch, joins the loss.
+static void addActivityLoss(LayerCall &call) {
+  const Json &spec = call.config.at("activity_regularizer");
+  ModelBuilder &model = call.model;
+  if (spec.isNull() || model.options.inferenceOnly)
+    return;
+  for (Tensor &tensor : call.results) {
+    if (!tensor.value)
+      continue;
+    const Json &config = spec.at("config");
+    NamedObject object = namedObject(spec);
+    double missing = spec.isString() ? 0.01 : 0;
+    double l1 = config.at("l1").asNumber().value_or(
+        StringRef(object.className).contains_insensitive("l1") ? missing : 0);
+    double l2 = config.at("l2").asNumber().value_or(
+        StringRef(object.className).contains_insensitive("l2") ? missing : 0);
+    Math &m = call.math;
+    Value total;
+    if (l1 != 0)
+      total = m.multiply(m.sumAll(m.absolute(tensor.value)), l1);
+    if (l2 != 0) {
+      Value squares = m.multiply(m.sumAll(m.square(tensor.value)), l2);
+      total = total ? m.add(total, squares) : squares;
+    }
+    if (total)
+      model.activityLosses.push_back(
+          m.divide(total, m.batchSize(tensor.value)));
+  }
+}
+
+std::vector<Tensor> cornu::frontend::callLayer(ModelBuilder &model,
+                                               const Json &layer, Scope scope,
+                                               Arguments arguments) {
+  const LayerEntry *entry = Registry::get().find(layer.at("class_name").str());
+  if (!entry) {
+    Registry::get().reportUnknown(layer, scope.path, model.diagnostics);
+    return {};
+  }
+  size_t errorsBefore = model.diagnostics.getErrors().size();
+  LayerCall call(model, layer, std::move(scope), std::move(arguments));
+  for (const Tensor &tensor : call.inputs())
+    if (!tensor.value)
+      return {};
+  if (call.inputs().empty()) {
+    call.error("the layer is called without an input tensor");
+    return {};
+  }
+  if (!entry->import)
+    return {};
+  entry->import(call);
+  bool failed = model.diagnostics.getErrors().size() != errorsBefore;
+  for (const Tensor &tensor : call.results) {
+    failed |= !tensor.value;
+    if (!tensor.value || call.math.fitsMachine(tensor.value))
+      continue;
+    failed = true;
+  }
+  if (failed)
+    return {};
+  if (entry->mask == MaskRule::Pass && !call.results.empty() &&
+      !call.results[0].mask)
+    call.results[0].mask = call.mask();
+  addActivityLoss(call);
+  return call.results;
+}

@@ -1,0 +1,275 @@
+//===- Metrics.cpp - Metrics and the variables they add up ----------------===//
+//
+// All supported metrics are means over samples: `total` and `count` variables
+// under metrics/KEY. The function's values are reduced to one per sample.
+//
+//===----------------------------------------------------------------------===//
+
+#include "frontend/import/Training.h"
+
+using namespace mlir;
+using namespace cornu;
+using namespace cornu::frontend;
+using nn::Predicate;
+
+static Value asFloat(Math &m, Value condition, Value like) {
+  return m.convert(condition, nn::elementType(like));
+}
+
+static Value accuracy(Math &m, const Json &, Value p, Value t) {
+  return asFloat(m, m.compare(Predicate::eq, p, t), p);
+}
+
+static Value binaryAccuracy(Math &m, const Json &config, Value p, Value t) {
+  double threshold = config.at("threshold").asNumber().value_or(0.5);
+  Value chosen = asFloat(m, m.compare(Predicate::gt, p, threshold), p);
+  return asFloat(m, m.compare(Predicate::eq, chosen, t), p);
+}
+
+static Value categoricalAccuracy(Math &m, const Json &, Value p, Value t) {
+  return asFloat(
+      m, m.compare(Predicate::eq, m.argmax(t, -1), m.argmax(p, -1)), p);
+}
+
+static Value sparseAccuracy(Math &m, const Json &, Value p, Value t) {
+  return asFloat(m, m.compare(Predicate::eq, m.convert(t, m.i32()),
+                              m.argmax(p, -1)), p);
+}
+
+// The label is among the top k if fewer than k classes score higher.
+static Value inTop(Math &m, const Json &config, Value p, Value label) {
+  double k = config.at("k").asNumber().value_or(5);
+  Value hot = m.oneHot(label, Math::size(p, -1), nn::elementType(p));
+  Value score = m.sum(m.select(m.convert(hot, m.i1()), p, 0.0), {-1}, true);
+  Value higher = m.sum(asFloat(m, m.compare(Predicate::gt, p, score), p), {-1});
+  return asFloat(m, m.compare(Predicate::lt, higher, k), p);
+}
+
+static Value topK(Math &m, const Json &config, Value p, Value t) {
+  return inTop(m, config, p, m.argmax(t, -1));
+}
+
+static Value sparseTopK(Math &m, const Json &config, Value p, Value t) {
+  return inTop(m, config, p, t);
+}
+
+static Value squaredError(Math &m, const Json &, Value p, Value t) {
+  return m.square(m.subtract(p, t));
+}
+
+static Value cosineMetric(Math &m, const Json &config, Value p, Value t) {
+  return m.negate(lossValues(m, "cosine_similarity", config, p, t));
+}
+
+namespace {
+struct Entry {
+  StringRef function, className, alias;
+  Value (*values)(Math &, const Json &, Value p, Value t);
+  bool sparse;
+};
+} // namespace
+
+// Beside these, every loss function is a metric.
+static constexpr Entry kMetrics[] = {
+    {"accuracy_equal", "Accuracy", "", accuracy, false},
+    {"binary_accuracy", "BinaryAccuracy", "", binaryAccuracy, false},
+    {"categorical_accuracy", "CategoricalAccuracy", "", categoricalAccuracy,
+     false},
+    {"sparse_categorical_accuracy", "SparseCategoricalAccuracy", "",
+     sparseAccuracy, true},
+    {"top_k_categorical_accuracy", "TopKCategoricalAccuracy", "", topK, false},
+    {"sparse_top_k_categorical_accuracy", "SparseTopKCategoricalAccuracy", "",
+     sparseTopK, true},
+    {"root_mean_squared_error", "RootMeanSquaredError", "rmse", squaredError,
+     false},
+    {"cosine_similarity_metric", "CosineSimilarity", "cosine_similarity",
+     cosineMetric, false},
+    {"log_cosh_error", "LogCoshError", "", nullptr, false},
+};
+
+static const Entry *findMetric(StringRef name) {
+  for (const Entry &entry : kMetrics)
+    if (name == entry.function || name == entry.className ||
+        (!entry.alias.empty() && name == entry.alias))
+      return &entry;
+  return nullptr;
+}
+
+std::vector<std::string> cornu::frontend::metricNames() {
+  std::vector<std::string> names;
+  for (const Entry &entry : kMetrics)
+    names.push_back(entry.className.str());
+  return names;
+}
+
+bool cornu::frontend::metricTakesClassIndices(StringRef function) {
+  const Entry *entry = findMetric(function);
+  return entry ? entry->sparse : takesClassIndices(function);
+}
+
+// "accuracy" means what fits predictions and targets.
+static std::string accuracyFor(const Output &output) {
+  if (output.type.getShape().back() == 1)
+    return "binary_accuracy";
+  bool sparse = output.target.getRank() < output.type.getRank();
+  return sparse ? "sparse_categorical_accuracy" : "categorical_accuracy";
+}
+
+std::optional<MetricSpec>
+cornu::frontend::resolveMetric(ModelBuilder &model, const Json &spec,
+                               const Output &output) {
+  MetricSpec out;
+  NamedObject object = namedObject(spec);
+  out.config = object.config;
+  out.key = spec.isString() ? object.className
+                            : object.config->at("name").str().str();
+  std::string name = object.className;
+  // Keras 2: MeanMetricWrapper around a function.
+  if (name == "MeanMetricWrapper")
+    name = namedObject(object.config->at("fn")).className;
+  StringRef lower = name;
+  if (lower.equals_insensitive("accuracy") && !spec.isString() &&
+      spec.at("class_name").str() == "Accuracy")
+    out.function = "accuracy_equal";
+  else if (lower.equals_insensitive("accuracy") ||
+           lower.equals_insensitive("acc"))
+    out.function = accuracyFor(output);
+  else if (const Entry *entry = findMetric(name))
+    out.function = entry->values ? entry->function.str() : "log_cosh";
+  else
+    out.function = lossFunction(name);
+  if ((name == "crossentropy" || name == "ce") && out.function.empty())
+    out.function = output.type.getShape().back() == 1
+                       ? "binary_crossentropy"
+                   : output.target.getRank() < output.type.getRank()
+                       ? "sparse_categorical_crossentropy"
+                       : "categorical_crossentropy";
+  if (out.key.empty())
+    out.key = spec.isObject() && spec.at("class_name").str() == "function"
+                  ? object.className
+                  : snakeCase(name);
+  if (out.function.empty()) {
+    model.diagnostics.error(
+        {}, &spec, "the metric '" + name + "' is not supported",
+        "choose others with --metrics=, for example accuracy or "
+        "mean_absolute_error");
+    return std::nullopt;
+  }
+  return out;
+}
+
+//===----------------------------------------------------------------------===//
+// State
+//===----------------------------------------------------------------------===//
+
+static std::string variableName(StringRef key, StringRef part) {
+  return ("metrics/" + key + "/" + part).str();
+}
+
+static void accumulate(ModelBuilder &model, Math &m, StringRef name,
+                       Value amount) {
+  auto type = RankedTensorType::get({}, m.f32());
+  if (!model.findVariable(name)) {
+    Variable variable;
+    variable.path = name.str();
+    variable.type = m.f32();
+    variable.kind = nn::VariableKind::metric;
+    model.addState(std::move(variable));
+  }
+  Value old = nn::ReadOp::create(m.getBuilder(), m.getLoc(), type, name);
+  nn::AssignOp::create(m.getBuilder(), m.getLoc(), name,
+                       m.add(old, m.convert(amount, m.f32())));
+}
+
+void cornu::frontend::accumulateMean(ModelBuilder &model, Math &math,
+                                     StringRef key, Value total, Value count) {
+  if (!total || !count)
+    return;
+  accumulate(model, math, variableName(key, "total"), total);
+  accumulate(model, math, variableName(key, "count"), count);
+}
+
+Value cornu::frontend::accumulatedMean(ModelBuilder &model, Math &m,
+                                       StringRef key) {
+  auto type = RankedTensorType::get({}, m.f32());
+  auto read = [&](StringRef part) -> Value {
+    return nn::ReadOp::create(m.getBuilder(), m.getLoc(), type,
+                              variableName(key, part));
+  };
+  Value total = read("total"), count = read("count");
+  Value none = m.compare(Predicate::eq, count, 0.0);
+  Value safe = m.select(none, m.scalar(1), count);
+  return m.select(none, m.scalar(0), m.divide(total, safe));
+}
+
+// Total and count of one batch, as keras.metrics.Mean computes them.
+static std::pair<Value, Value> batchMean(Math &m, Value values, Value weight,
+                                         Value mask) {
+  Type type = nn::elementType(values);
+  auto perSample = [&](Value x, int64_t first) {
+    Shape axes;
+    for (int64_t i = first; i < Math::rank(x); ++i)
+      axes.push_back(i);
+    return axes.empty() ? x : m.mean(x, axes);
+  };
+  Value combined;
+  if (mask) {
+    while (Math::rank(mask) > Math::rank(values))
+      mask = m.reduce(nn::ReductionKind::any, mask, {-1});
+    combined = m.convert(mask, type);
+  }
+  if (weight) {
+    Value w = m.convert(weight, type);
+    while (combined && Math::rank(w) < Math::rank(combined))
+      w = m.expandDims(w, -1);
+    combined = combined ? m.multiply(w, combined) : w;
+  }
+  if (!combined) {
+    Value each = perSample(values, 1);
+    return {m.sumAll(each), m.batchSize(values, type)};
+  }
+  values = m.multiply(perSample(values, Math::rank(combined)), combined);
+  return {m.sumAll(perSample(values, 1)), m.sumAll(perSample(combined, 1))};
+}
+
+void cornu::frontend::updateMetric(ModelBuilder &model, Math &m,
+                                   const MetricSpec &spec,
+                                   const Comparison &given) {
+  const Entry *entry = findMetric(spec.function);
+  Value p = m.toFloat(given.prediction), t = given.target;
+  if (!p || !t)
+    return;
+  if (!metricTakesClassIndices(spec.function))
+    t = m.convert(t, nn::elementType(p));
+  Value values = entry ? entry->values(m, *spec.config, p, t)
+                       : lossValues(m, spec.function, *spec.config, p, t);
+  if (!values)
+    return;
+  // A function of the whole batch counts as one sample.
+  if (Math::rank(values) == 0)
+    values = m.reshape(values, {1});
+  Value weight = spec.weighted ? given.weight : Value();
+  if (!given.mask) {
+    auto [total, count] = batchMean(m, values, weight, {});
+    accumulateMean(model, m, spec.key, total, count);
+    return;
+  }
+  // Keras on JAX loses the mask on the way to the metrics in training.
+  SmallVector<Value> sums = m.ifTraining(
+      [&]() -> SmallVector<Value> {
+        auto [total, count] = batchMean(m, values, weight, {});
+        return {total, count};
+      },
+      [&]() -> SmallVector<Value> {
+        auto [total, count] = batchMean(m, values, weight, given.mask);
+        return {total, count};
+      });
+  if (sums.size() == 2)
+    accumulateMean(model, m, spec.key, sums[0], sums[1]);
+}
+
+Value cornu::frontend::metricResult(ModelBuilder &model, Math &m,
+                                    const MetricSpec &spec) {
+  Value mean = accumulatedMean(model, m, spec.key);
+  return spec.function == "root_mean_squared_error" ? m.sqrt(mean) : mean;
+}

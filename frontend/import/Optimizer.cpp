@@ -1,0 +1,296 @@
+//===- Optimizer.cpp - The optimizer's configuration and state ------------===//
+//
+// The optimizer becomes the module's attribute nn.optimizer: Keras's keys with
+// Keras's defaults filled in, numbers as f64. Its variables in the archive
+// become nn.variable of the kind optimizer, with the order of Keras's files
+// (optimizer/vars/0 is the iteration, then the learning rate, then averages,
+// accumulators and slots).
+//
+//===----------------------------------------------------------------------===//
+
+#include "frontend/import/Training.h"
+
+using namespace mlir;
+using namespace cornu;
+using namespace cornu::frontend;
+
+namespace {
+
+/// How the slots of all trainable variables follow one another in the file.
+enum class SlotOrder {
+  Interleaved, // for each variable all its slots
+  Blocks,      // for each slot all variables
+};
+
+struct OptimizerEntry {
+  StringRef className;
+  StringRef name; // in nn.optimizer
+  /// Defaults of its own keys, "key=value" pairs; booleans as true and false.
+  StringRef defaults;
+  SlotOrder order;
+  StringRef slots; // "momentum velocity"; a slot with "?key" needs that key
+};
+
+} // namespace
+
+static constexpr OptimizerEntry kOptimizers[] = {
+    {"SGD", "sgd", "learning_rate=0.01 momentum=0 nesterov=false",
+     SlotOrder::Blocks, "momentum?momentum"},
+    {"RMSprop", "rmsprop",
+     "learning_rate=0.001 rho=0.9 momentum=0 epsilon=1e-7 centered=false",
+     SlotOrder::Blocks, "velocity momentum?momentum average_gradient?centered"},
+    {"Adam", "adam",
+     "learning_rate=0.001 beta_1=0.9 beta_2=0.999 epsilon=1e-7 amsgrad=false",
+     SlotOrder::Interleaved, "momentum velocity +velocity_hat?amsgrad"},
+    {"AdamW", "adamw",
+     "learning_rate=0.001 beta_1=0.9 beta_2=0.999 epsilon=1e-7 amsgrad=false "
+     "weight_decay=0.004",
+     SlotOrder::Interleaved, "momentum velocity +velocity_hat?amsgrad"},
+    {"Adamax", "adamax",
+     "learning_rate=0.001 beta_1=0.9 beta_2=0.999 epsilon=1e-7",
+     SlotOrder::Interleaved, "momentum norm"},
+    {"Nadam", "nadam",
+     "learning_rate=0.001 beta_1=0.9 beta_2=0.999 epsilon=1e-7",
+     SlotOrder::Interleaved, "momentum velocity"},
+    {"Adagrad", "adagrad",
+     "learning_rate=0.001 initial_accumulator_value=0.1 epsilon=1e-7",
+     SlotOrder::Blocks, "accumulator"},
+    {"Adadelta", "adadelta", "learning_rate=0.001 rho=0.95 epsilon=1e-7",
+     SlotOrder::Interleaved, "accumulated_grad accumulated_delta_var"},
+    {"Lion", "lion", "learning_rate=0.001 beta_1=0.9 beta_2=0.99",
+     SlotOrder::Blocks, "momentum"},
+};
+
+// Keys of every optimizer.
+static constexpr StringRef kCommonDefaults =
+    "use_ema=false ema_momentum=0.99";
+
+static constexpr StringRef kSchedules[] = {
+    "ExponentialDecay", "PiecewiseConstantDecay", "PolynomialDecay",
+    "InverseTimeDecay", "CosineDecay", "CosineDecayRestarts"};
+
+std::vector<std::string> cornu::frontend::optimizerNames() {
+  std::vector<std::string> names;
+  for (const OptimizerEntry &entry : kOptimizers)
+    names.push_back(entry.className.str());
+  return names;
+}
+
+static const OptimizerEntry *findOptimizer(StringRef name) {
+  for (const OptimizerEntry &entry : kOptimizers)
+    if (name.equals_insensitive(entry.className) || name == entry.name)
+      return &entry;
+  return nullptr;
+}
+
+static void addDefaults(Builder &b, StringRef defaults, NamedAttrList &out) {
+  SmallVector<StringRef> pairs;
+  defaults.split(pairs, ' ', -1, /*KeepEmpty=*/false);
+  for (StringRef pair : pairs) {
+    auto [key, text] = pair.split('=');
+    if (out.get(key))
+      continue;
+    double number = 0;
+    if (text == "true" || text == "false")
+      out.set(key, b.getBoolAttr(text == "true"));
+    else if (!text.getAsDouble(number))
+      out.set(key, b.getF64FloatAttr(number));
+  }
+}
+
+// A schedule {"class_name": ..., "config": {...}} as one dictionary.
+static Attribute scheduleAttribute(ModelBuilder &model, const Json &json) {
+  StringRef name = json.at("class_name").str();
+  if (!llvm::is_contained(kSchedules, name)) {
+    model.diagnostics.error({}, &json,
+                            "the learning rate schedule '" + name +
+                                "' is not supported",
+                            "a number, or one of Keras's built-in schedules");
+    return {};
+  }
+  NamedAttrList members;
+  if (auto config = dyn_cast_or_null<DictionaryAttr>(
+          toAttribute(model.context, json.at("config"))))
+    members = NamedAttrList(config);
+  members.set("class_name", model.builder.getStringAttr(name));
+  return members.getDictionary(&model.context);
+}
+
+static void checkNumbers(ModelBuilder &model, const Json &config) {
+  static constexpr StringRef keys[] = {
+      "weight_decay", "clipnorm",      "global_clipnorm", "clipvalue",
+      "ema_momentum", "loss_scale_factor", "gradient_accumulation_steps",
+      "ema_overwrite_frequency", "momentum", "rho", "beta_1", "beta_2",
+      "epsilon", "initial_accumulator_value"};
+  for (StringRef key : keys) {
+    const Json &value = config.at(key);
+    if (!value.isNull() && !value.isNumber() && value.asBool() != false)
+      model.diagnostics.error({}, &value, key + " must be a number");
+  }
+  int clips = 0;
+  for (StringRef key : {"clipnorm", "global_clipnorm", "clipvalue"})
+    clips += config.at(key).isNumber();
+  if (clips > 1)
+    model.diagnostics.error({}, &config,
+                            "only one of clipnorm, global_clipnorm and "
+                            "clipvalue may be set");
+}
+
+//===----------------------------------------------------------------------===//
+// State
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Hands out the datasets optimizer/vars/N in Keras's order.
+class StateReader {
+public:
+  explicit StateReader(ModelBuilder &model) : model(model) {
+    for (Variable *variable : model.sortedVariables())
+      if (variable->kind == nn::VariableKind::trainable)
+        trainable.push_back(variable);
+  }
+  void scalar(StringRef name, Type type) {
+    Variable variable;
+    variable.path = ("optimizer/" + name).str();
+    variable.type = type;
+    add(std::move(variable));
+  }
+  void slot(const Variable &of, StringRef name) {
+    Variable variable;
+    variable.path = ("optimizer/" + of.path + "/" + name).str();
+    variable.shape = of.shape;
+    variable.type = of.type;
+    add(std::move(variable));
+  }
+  void block(StringRef name) {
+    for (Variable *variable : trainable)
+      slot(*variable, name);
+  }
+  ArrayRef<Variable *> getTrainable() const { return trainable; }
+
+private:
+  void add(Variable variable);
+  ModelBuilder &model;
+  std::vector<Variable *> trainable;
+  unsigned next = 0;
+};
+
+} // namespace
+
+void StateReader::add(Variable variable) {
+  variable.group = "optimizer/vars";
+  variable.index = next++;
+  variable.ownerName = "optimizer";
+  variable.kind = nn::VariableKind::optimizer;
+  variable.trainableWeight = false;
+  ModelArchive::Naming naming = model.archive.getNaming();
+  WeightFile *file = model.archive.getWeights();
+  const WeightEntry *entry = nullptr;
+  if (file && naming == ModelArchive::Naming::Paths)
+    entry = file->find(variable.group + "/" + std::to_string(variable.index));
+  else if (file && naming == ModelArchive::Naming::VariablePaths)
+    entry = file->find(variable.path);
+  // State that does not fit starts afresh, as in Keras.
+  if (entry && Shape(entry->shape) == variable.shape)
+    variable.value = readValue(model, *file, *entry, variable);
+  model.addState(std::move(variable));
+}
+
+static bool isSet(DictionaryAttr optimizer, StringRef key) {
+  Attribute value = optimizer.get(key);
+  if (auto flag = dyn_cast_or_null<BoolAttr>(value))
+    return flag.getValue();
+  if (auto number = dyn_cast_or_null<FloatAttr>(value))
+    return number.getValueAsDouble() != 0;
+  return static_cast<bool>(value);
+}
+
+static void readState(ModelBuilder &model, const OptimizerEntry &entry,
+                      DictionaryAttr optimizer) {
+  Builder &b = model.builder;
+  StateReader reader(model);
+  reader.scalar("iteration", b.getI32Type());
+  if (isa<FloatAttr>(optimizer.get("learning_rate")))
+    reader.scalar("learning_rate", b.getF32Type());
+  if (isSet(optimizer, "use_ema"))
+    reader.block("average");
+  if (isSet(optimizer, "gradient_accumulation_steps"))
+    reader.block("gradient_accumulator");
+  SmallVector<StringRef> slots;
+  entry.slots.split(slots, ' ', -1, /*KeepEmpty=*/false);
+  SmallVector<StringRef> together, apart;
+  for (StringRef slot : slots) {
+    auto [name, condition] = slot.split('?');
+    if (!condition.empty() && !isSet(optimizer, condition))
+      continue;
+    // A "+" sets a slot apart from the interleaved ones.
+    bool block = name.consume_front("+");
+    (block || entry.order == SlotOrder::Blocks ? apart : together)
+        .push_back(name);
+  }
+  for (Variable *variable : reader.getTrainable())
+    for (StringRef slot : together)
+      reader.slot(*variable, slot);
+  for (StringRef slot : apart)
+    reader.block(slot);
+  if (entry.className == "Nadam")
+    reader.scalar("u_product", b.getF32Type());
+}
+
+void cornu::frontend::importOptimizer(ModelBuilder &model) {
+  Builder &b = model.builder;
+  const Json *spec = &optimizerConfig(model);
+  NamedObject object = namedObject(*spec);
+  // Loss scaling is for half precision; the optimizer within counts.
+  if (object.className == "LossScaleOptimizer") {
+    spec = &object.config->at("inner_optimizer");
+    object = namedObject(*spec);
+  }
+  if (object.className.empty())
+    object.className = "rmsprop"; // compile()'s default
+  const OptimizerEntry *entry = findOptimizer(object.className);
+  if (!entry) {
+    model.diagnostics.error(
+        {}, spec,
+        "the optimizer '" + object.className + "' is not supported",
+        "give another one with --optimizer=, for example adam");
+    return;
+  }
+  checkNumbers(model, *object.config);
+  NamedAttrList members;
+  const Json &config = *object.config;
+  for (size_t i = 0; i < config.size() && config.isObject(); ++i) {
+    StringRef key = config.keys()[i];
+    if (key == "name" || key == "is_legacy_optimizer" || key == "jit_compile" ||
+        key == "decay")
+      continue;
+    Attribute value = key == "learning_rate" && config.at(i).isObject()
+                          ? scheduleAttribute(model, config.at(i))
+                          : toAttribute(model.context, config.at(i));
+    if (value)
+      members.set(key, value);
+  }
+  // false stands for "no weight decay" in some files.
+  if (isa_and_nonnull<BoolAttr>(members.get("weight_decay")))
+    members.erase("weight_decay");
+  Attribute rate = members.get("learning_rate");
+  if (rate && !isa<FloatAttr, DictionaryAttr>(rate)) {
+    model.diagnostics.error({}, &config.at("learning_rate"),
+                            "the learning rate must be a number or a schedule");
+    return;
+  }
+  // An explicit null is no weight decay, where a default would give one.
+  bool nullDecay = config.has("weight_decay") && !members.get("weight_decay");
+  addDefaults(b, entry->defaults, members);
+  addDefaults(b, kCommonDefaults, members);
+  if (nullDecay)
+    members.erase("weight_decay");
+  members.set("name", b.getStringAttr(entry->name));
+  members.set("class_name", b.getStringAttr(entry->className));
+  DictionaryAttr optimizer = members.getDictionary(&model.context);
+  (*model.module)->setAttr("nn.optimizer", optimizer);
+  // State of another optimizer than the file's means nothing.
+  if (model.options.optimizer.empty())
+    readState(model, *entry, optimizer);
+}

@@ -1,0 +1,103 @@
+//===- Training.h - Losses, metrics and optimizers --------------*- C++ -*-===//
+//
+// What the model was compiled with, as functions: see Import.h. Losses and
+// metrics are tables of formulas; Training.cpp distributes them over the
+// outputs.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef CORNU_FRONTEND_IMPORT_TRAINING_H
+#define CORNU_FRONTEND_IMPORT_TRAINING_H
+
+#include "frontend/import/ModelBuilder.h"
+
+namespace cornu::frontend {
+
+/// An output of the model with what it is compared to.
+struct Output {
+  std::string name;
+  mlir::RankedTensorType type;
+  mlir::RankedTensorType target;
+  bool hasMask = false;
+};
+
+// Training.cpp -----------------------------------------------------------------
+
+/// True if the model was compiled with a loss, or one is given.
+bool hasLoss(ModelBuilder &model);
+/// Builds @loss, @metrics and @metric_results; decides the types of targets.
+void buildTraining(ModelBuilder &model, llvm::MutableArrayRef<Output> outputs);
+/// The optimizer of the options or of the file; null if there is none.
+const Json &optimizerConfig(ModelBuilder &model);
+
+// Losses.cpp -------------------------------------------------------------------
+
+/// Values of one output in @loss or @metrics.
+struct Comparison {
+  mlir::Value prediction, target, weight, mask;
+};
+
+/// A loss with its parameters, as the configuration names it.
+struct LossSpec {
+  std::string name; // the function: "mean_squared_error"
+  const Json *config;
+  const Json *where;
+  bool sparse = false; // targets are class indices
+  double weight = 1;
+};
+
+/// Resolves a name ("mse"), function or object; reports unknown ones.
+std::optional<LossSpec> resolveLoss(ModelBuilder &model, const Json &spec,
+                                    const Output &output);
+/// True if a loss or metric function takes class indices as targets.
+bool takesClassIndices(llvm::StringRef function);
+/// The function's value for each sample (the last axis reduced).
+mlir::Value lossValues(Math &math, llvm::StringRef function,
+                       const Json &config, mlir::Value prediction,
+                       mlir::Value target);
+/// Whether `lossValues` knows the function.
+bool isLossFunction(llvm::StringRef function);
+/// The name of the function behind a class, alias or name; "" if unknown.
+std::string lossFunction(llvm::StringRef name);
+/// The loss of one output: values, weights, mask and reduction.
+mlir::Value reducedLoss(ModelBuilder &model, Math &math, const LossSpec &spec,
+                        const Comparison &values);
+std::vector<std::string> lossNames();
+
+// Metrics.cpp ------------------------------------------------------------------
+
+/// One metric of one output.
+struct MetricSpec {
+  std::string key; // in the logs
+  std::string function;
+  const Json *config;
+  size_t output;
+  bool weighted;
+};
+std::optional<MetricSpec> resolveMetric(ModelBuilder &model, const Json &spec,
+                                        const Output &output);
+/// Adds to the metric's variables; returns nothing.
+void updateMetric(ModelBuilder &model, Math &math, const MetricSpec &spec,
+                  const Comparison &values);
+/// The metric's result from its variables.
+mlir::Value metricResult(ModelBuilder &model, Math &math,
+                         const MetricSpec &spec);
+/// True if class indices are compared: decides the target's type.
+bool metricTakesClassIndices(llvm::StringRef function);
+/// Mean of values per sample over the calls since the last reset.
+void accumulateMean(ModelBuilder &model, Math &math, llvm::StringRef key,
+                    mlir::Value total, mlir::Value count);
+mlir::Value accumulatedMean(ModelBuilder &model, Math &math,
+                            llvm::StringRef key);
+std::vector<std::string> metricNames();
+
+// Optimizer.cpp ------------------------------------------------------------------
+
+/// Sets the module's nn.optimizer and adds the optimizer's variables with the
+/// values that the archive has.
+void importOptimizer(ModelBuilder &model);
+std::vector<std::string> optimizerNames();
+
+} // namespace cornu::frontend
+
+#endif // CORNU_FRONTEND_IMPORT_TRAINING_H
