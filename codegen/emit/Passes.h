@@ -6,9 +6,9 @@
 //
 //   func.func @kernel_0(...)  { codegen.parallel ... { vector, math, ... } }
 //     │ codegen-lower-parallel  grids → task functions and calls of the runtime
+//     │ codegen-entry-points    + NAME_predict, NAME_model, ... of model.h
 //     │ codegen-expand-math     exp, tanh, ... → polynomials
 //     │ MLIR's conversions      vector, scf, memref, arith, func → llvm
-//     │ codegen-entry-points    + NAME_predict, NAME_model, ... of model.h
 //     ▼
 //   llvm.func @NAME_predict(!llvm.ptr, ...)
 //
@@ -17,6 +17,7 @@
 #define CORNU_CODEGEN_EMIT_PASSES_H
 
 #include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassOptions.h"
 #include <memory>
 
 namespace mlir {
@@ -33,12 +34,18 @@ std::unique_ptr<mlir::Pass> createLowerParallelPass();
 /// vectors, by polynomials: no call of libm remains.
 std::unique_ptr<mlir::Pass> createExpandMathPass();
 
-/// Adds the C interface to a module in the LLVM dialect: entry points, weights
-/// and the descriptor, from the module's attribute `cornu.model`.
-std::unique_ptr<mlir::Pass> createEntryPointsPass();
+/// Adds the C interface to a module of entries on memrefs: entry points, weights
+/// and the descriptor, from the module's attribute `cornu.model`; with the name
+/// cornu_program for it if `program`. A module without the attribute stays.
+std::unique_ptr<mlir::Pass> createEntryPointsPass(bool program = false);
 
 /// The way from scheduled kernels to a module in the LLVM dialect.
-void buildToLLVMPipeline(mlir::OpPassManager &pm);
+struct ToLLVMOptions : mlir::PassPipelineOptions<ToLLVMOptions> {
+  Option<bool> program{*this, "program",
+                       llvm::cl::desc("Make an executable's module"),
+                       llvm::cl::init(false)};
+};
+void buildToLLVMPipeline(mlir::OpPassManager &pm, const ToLLVMOptions &options);
 
 /// Registers the passes above and the pipeline `codegen-to-llvm`.
 void registerEmitPasses();

@@ -1,0 +1,24 @@
+//===- Descriptor.h - The constant NAME_model -----------------------------===//
+#ifndef CORNU_CODEGEN_EMIT_DESCRIPTOR_H
+#define CORNU_CODEGEN_EMIT_DESCRIPTOR_H
+
+#include "codegen/emit/ModelDescriptor.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+namespace cornu::codegen {
+
+/// The C functions that the descriptor points to; null where there is none.
+struct EntryFunctions {
+  mlir::LLVM::LLVMFuncOp initialize, resetMetrics, predict, evaluateStep,
+      trainStep, gradients, applyGradients, metricResults;
+};
+
+/// Adds the global `NAME_model`, a cornu_model of model.h, to the module, and
+/// if `program` the name `cornu_program` for it, by which libcornu's main
+/// finds it.
+void addDescriptor(mlir::ModuleOp module, const ModelDescriptor &model,
+                   const EntryFunctions &entries, bool program);
+
+} // namespace cornu::codegen
+
+#endif // CORNU_CODEGEN_EMIT_DESCRIPTOR_H

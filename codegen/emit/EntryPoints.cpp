@@ -1,0 +1,509 @@
+//===- EntryPoints.cpp - The functions that a C program calls -------------===//
+//
+//   func.func @predict(%state: memref<?xi8>, %x: memref<?x100xf32>,
+//                      %out: memref<?x10xf32>, %scratch: memref<?xi8>)
+//
+// becomes an internal function that
+//
+//   int NAME_predict(const void *state, const void *const *inputs,
+//                    int64_t batch, void *const *outputs, void *scratch)
+//
+// calls after it has checked the CPU and the batch; likewise the other entries
+// of runtime/include/cornu/model.h. The C functions are compiled for the
+// architecture's oldest CPU: the first instruction that a CPU may lack comes
+// after the check.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/emit/CpuCheck.h"
+#include "codegen/emit/Descriptor.h"
+#include "codegen/emit/Passes.h"
+#include "codegen/emit/Values.h"
+#include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+
+namespace cornu::codegen {
+
+namespace {
+
+/// Builds the C functions of one module.
+class EntryBuilder {
+public:
+  EntryBuilder(ModuleOp module, const ModelDescriptor &model)
+      : module(module), model(model), target(Target::of(module)),
+        symbols(module), converter(module.getContext()), b(module.getContext()),
+        pointer(LLVM::LLVMPointerType::get(module.getContext())),
+        i32(b.getI32Type()), i64(b.getI64Type()) {}
+
+  LogicalResult build(bool program);
+
+private:
+  //===--- The entries ----------------------------------------------------===//
+  FailureOr<LLVM::LLVMFuncOp> buildInitialize();
+  LLVM::LLVMFuncOp buildResetMetrics();
+  FailureOr<LLVM::LLVMFuncOp> buildPredict();
+  /// evaluate_step, train_step and gradients.
+  FailureOr<LLVM::LLVMFuncOp> buildStep(StringRef name,
+                                        const cornu_scratch &scratch);
+  FailureOr<LLVM::LLVMFuncOp> buildApplyGradients();
+  FailureOr<LLVM::LLVMFuncOp> buildMetricResults();
+  void addSerialRuntime();
+
+  //===--- Their parts ----------------------------------------------------===//
+  /// `int NAME_<suffix>(arguments)`; leaves the builder in its body, which
+  /// runs if the checks passed. `batch` is an argument, or negative.
+  LLVM::LLVMFuncOp begin(StringRef suffix, ArrayRef<Type> arguments,
+                         int batch);
+  void end(LLVM::LLVMFuncOp function);
+  /// Calls the entry with its arguments; checks their number and types.
+  LogicalResult call(func::FuncOp entry, ArrayRef<Value> pointers,
+                     ArrayRef<Value> sizes);
+  /// A memref of the type, its leading size `size` if it is dynamic.
+  Value toMemRef(MemRefType type, Value address, Value size);
+  /// array[i] of an array of pointers.
+  Value element(Value array, int64_t i);
+  Value constant(int64_t value) {
+    return LLVM::ConstantOp::create(b, loc(), i64, b.getI64IntegerAttr(value));
+  }
+  Value offset(Value base, Value bytes) {
+    return LLVM::GEPOp::create(b, loc(), pointer, b.getI8Type(), base,
+                               ArrayRef<LLVM::GEPArg>{bytes});
+  }
+  Value isNull(Value address) {
+    Value null = LLVM::ZeroOp::create(b, loc(), pointer);
+    return LLVM::ICmpOp::create(b, loc(), LLVM::ICmpPredicate::eq, address,
+                                null);
+  }
+  Value scratchSize(const cornu_scratch &scratch, Value batch);
+  /// Reports the running results of the metrics where the caller wants them.
+  LogicalResult reportMetrics(Value state, Value metrics, Value scratch,
+                              Value scratchBytes);
+  Location loc() { return module.getLoc(); }
+  func::FuncOp entry(StringRef name) {
+    return symbols.lookup<func::FuncOp>(name);
+  }
+
+  ModuleOp module;
+  const ModelDescriptor &model;
+  Target target;
+  SymbolTable symbols;
+  LLVMTypeConverter converter;
+  OpBuilder b;
+  Type pointer, i32, i64;
+  LLVM::LLVMFuncOp cpuCheck;
+  scf::IfOp checked;
+};
+
+LLVM::LLVMFuncOp EntryBuilder::begin(StringRef suffix, ArrayRef<Type> arguments,
+                                     int batch) {
+  b.setInsertionPointToEnd(module.getBody());
+  auto function = LLVM::LLVMFuncOp::create(
+      b, loc(), model.name + "_" + suffix.str(),
+      LLVM::LLVMFunctionType::get(i32, arguments));
+  setBaselineCpu(function, target);
+  Block *block = function.addEntryBlock(b);
+  b.setInsertionPointToStart(block);
+
+  Value status = LLVM::ConstantOp::create(b, loc(), i32,
+                                          b.getI32IntegerAttr(CORNU_OK));
+  auto refuse = [&](Value ok, int code) {
+    Value refusal = LLVM::ConstantOp::create(b, loc(), i32,
+                                             b.getI32IntegerAttr(code));
+    status = LLVM::SelectOp::create(b, loc(), ok, status, refusal);
+  };
+  if (batch >= 0) {
+    Value given = block->getArgument(batch);
+    Value expected = constant(model.fixedBatch ? model.fixedBatch : 1);
+    refuse(LLVM::ICmpOp::create(b, loc(),
+                                model.fixedBatch ? LLVM::ICmpPredicate::eq
+                                                 : LLVM::ICmpPredicate::sge,
+                                given, expected),
+           CORNU_BAD_BATCH);
+  }
+  if (cpuCheck)
+    refuse(LLVM::CallOp::create(b, loc(), cpuCheck, ValueRange{}).getResult(),
+           CORNU_UNSUPPORTED_CPU);
+  Value zero = LLVM::ConstantOp::create(b, loc(), i32, b.getI32IntegerAttr(0));
+  Value ok = LLVM::ICmpOp::create(b, loc(), LLVM::ICmpPredicate::eq, status,
+                                  zero);
+  checked = scf::IfOp::create(b, loc(), ok, /*withElseRegion=*/false);
+  LLVM::ReturnOp::create(b, loc(), status);
+  b.setInsertionPointToStart(checked.thenBlock());
+  return function;
+}
+
+void EntryBuilder::end(LLVM::LLVMFuncOp function) { symbols.insert(function); }
+
+Value EntryBuilder::toMemRef(MemRefType type, Value address, Value size) {
+  auto descriptor =
+      MemRefDescriptor::poison(b, loc(), converter.convertType(type));
+  descriptor.setAllocatedPtr(b, loc(), address);
+  descriptor.setAlignedPtr(b, loc(), address);
+  descriptor.setConstantOffset(b, loc(), 0);
+  int64_t stride = 1;
+  for (int i = type.getRank() - 1; i >= 0; --i) {
+    descriptor.setConstantStride(b, loc(), i, stride);
+    if (type.isDynamicDim(i)) {
+      descriptor.setSize(b, loc(), i, size);
+    } else {
+      descriptor.setConstantSize(b, loc(), i, type.getDimSize(i));
+      stride *= type.getDimSize(i);
+    }
+  }
+  return UnrealizedConversionCastOp::create(b, loc(), type, Value(descriptor))
+      .getResult(0);
+}
+
+LogicalResult EntryBuilder::call(func::FuncOp entry, ArrayRef<Value> pointers,
+                                 ArrayRef<Value> sizes) {
+  if (entry.getNumArguments() != pointers.size() ||
+      entry.getNumResults() != 0)
+    return entry.emitError("entry '")
+           << entry.getName() << "' has " << entry.getNumArguments()
+           << " arguments and " << entry.getNumResults()
+           << " results, cornu.model asks for " << pointers.size()
+           << " arguments and none";
+  SmallVector<Value> arguments;
+  for (auto [i, address, size] : llvm::enumerate(pointers, sizes)) {
+    Type type = entry.getArgument(i).getType();
+    if (auto memref = dyn_cast<MemRefType>(type)) {
+      bool leadingOnly = llvm::none_of(memref.getShape().drop_front(
+                                           memref.getRank() ? 1 : 0),
+                                       ShapedType::isDynamic);
+      if (!memref.getLayout().isIdentity() || !leadingOnly)
+        return entry.emitError("entry '")
+               << entry.getName() << "' has argument #" << i << " of type "
+               << type << "; only the batch may be dynamic";
+      arguments.push_back(toMemRef(memref, address, size));
+    } else if (type == address.getType()) {
+      arguments.push_back(address);
+    } else {
+      return entry.emitError("entry '")
+             << entry.getName() << "' has argument #" << i << " of type "
+             << type << ", a memref expected";
+    }
+  }
+  func::CallOp::create(b, loc(), entry, arguments);
+  entry.setPrivate();
+  return success();
+}
+
+Value EntryBuilder::element(Value array, int64_t i) {
+  Value address = LLVM::GEPOp::create(b, loc(), pointer, pointer, array,
+                                      ArrayRef<LLVM::GEPArg>{int32_t(i)});
+  return LLVM::LoadOp::create(b, loc(), pointer, address);
+}
+
+/// The size of the scratch block as the entry's memref has it. The workers'
+/// part counts once: no kernel asks for its size.
+Value EntryBuilder::scratchSize(const cornu_scratch &scratch, Value batch) {
+  Value bytes = LLVM::MulOp::create(b, loc(), batch,
+                                    constant(scratch.per_sample));
+  return LLVM::AddOp::create(b, loc(), bytes,
+                             constant(scratch.fixed + scratch.per_worker));
+}
+
+FailureOr<LLVM::LLVMFuncOp> EntryBuilder::buildInitialize() {
+  func::FuncOp values = addInitialValues(module, model);
+  symbols.insert(values);
+  LLVM::LLVMFuncOp function = begin("initialize", {pointer, i64}, -1);
+  Value state = function.getArgument(0);
+  Value size = constant(model.stateBytes);
+  Value zero = LLVM::ConstantOp::create(b, loc(), b.getI8Type(),
+                                        b.getI8IntegerAttr(0));
+  LLVM::MemsetOp::create(b, loc(), state, zero, size, /*isVolatile=*/false);
+  if (failed(call(values, {state}, {size})))
+    return failure();
+  if (func::FuncOp initialize = entry("initialize"))
+    if (failed(call(initialize, {state, function.getArgument(1)},
+                    {size, size})))
+      return failure();
+  end(function);
+  return function;
+}
+
+LLVM::LLVMFuncOp EntryBuilder::buildResetMetrics() {
+  LLVM::LLVMFuncOp function = begin("reset_metrics", {pointer}, -1);
+  if (model.metricsBytes) {
+    Value zero = LLVM::ConstantOp::create(b, loc(), b.getI8Type(),
+                                          b.getI8IntegerAttr(0));
+    LLVM::MemsetOp::create(
+        b, loc(), offset(function.getArgument(0), constant(model.metricsOffset)),
+        zero, constant(model.metricsBytes), /*isVolatile=*/false);
+  }
+  end(function);
+  return function;
+}
+
+FailureOr<LLVM::LLVMFuncOp> EntryBuilder::buildPredict() {
+  func::FuncOp predict = entry("predict");
+  if (!predict)
+    return module.emitError("has no entry function @predict");
+  LLVM::LLVMFuncOp function =
+      begin("predict", {pointer, pointer, i64, pointer, pointer}, 2);
+  Value batch = function.getArgument(2);
+  SmallVector<Value> pointers = {function.getArgument(0)};
+  SmallVector<Value> sizes = {constant(model.stateBytes)};
+  for (size_t i = 0; i < model.inputs.size(); ++i)
+    pointers.push_back(element(function.getArgument(1), i));
+  for (size_t i = 0; i < model.outputs.size(); ++i)
+    pointers.push_back(element(function.getArgument(3), i));
+  sizes.append(pointers.size() - 1, batch);
+  pointers.push_back(function.getArgument(4));
+  sizes.push_back(scratchSize(model.predictScratch, batch));
+  if (failed(call(predict, pointers, sizes)))
+    return failure();
+  end(function);
+  return function;
+}
+
+LogicalResult EntryBuilder::reportMetrics(Value state, Value metrics,
+                                          Value scratch, Value scratchBytes) {
+  func::FuncOp results = entry("metric_results");
+  if (!results)
+    return success();
+  Value wanted = LLVM::XOrOp::create(
+      b, loc(), isNull(metrics),
+      LLVM::ConstantOp::create(b, loc(), b.getI1Type(),
+                               b.getBoolAttr(true)));
+  auto report = scf::IfOp::create(b, loc(), wanted, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(report.thenBlock());
+  SmallVector<Value> pointers = {state};
+  SmallVector<Value> sizes = {constant(model.stateBytes)};
+  for (size_t i = 0; i < model.metricNames.size(); ++i) {
+    pointers.push_back(offset(metrics, constant(i * sizeof(float))));
+    sizes.push_back(constant(1));
+  }
+  pointers.push_back(scratch);
+  sizes.push_back(scratchBytes);
+  return call(results, pointers, sizes);
+}
+
+FailureOr<LLVM::LLVMFuncOp>
+EntryBuilder::buildStep(StringRef name, const cornu_scratch &scratch) {
+  func::FuncOp step = entry(name);
+  if (!step)
+    return LLVM::LLVMFuncOp();
+  bool gradients = name == "gradients";
+  SmallVector<Type> types = {pointer, pointer, pointer, i64};
+  types.append(gradients ? 3 : 2, pointer);
+  LLVM::LLVMFuncOp function = begin(name, types, 3);
+  Value state = function.getArgument(0), inputs = function.getArgument(1),
+        targets = function.getArgument(2), batch = function.getArgument(3),
+        metrics = function.getArgument(gradients ? 5 : 4),
+        block = function.getArguments().back();
+
+  // [ ones: batch floats, padded | the entry's scratch ]
+  Value padded = LLVM::AndOp::create(
+      b, loc(),
+      LLVM::AddOp::create(b, loc(),
+                          LLVM::MulOp::create(b, loc(), batch,
+                                              constant(sizeof(float))),
+                          constant(CORNU_ALIGNMENT - 1)),
+      constant(-int64_t(CORNU_ALIGNMENT)));
+  Value ownScratch = offset(block, padded);
+
+  SmallVector<Value> pointers = {state};
+  SmallVector<Value> sizes = {constant(model.stateBytes)};
+  size_t numTargets = model.targets.size();
+  for (size_t i = 0; i < model.inputs.size(); ++i)
+    pointers.push_back(element(inputs, i));
+  for (size_t i = 0; i < numTargets; ++i)
+    pointers.push_back(element(targets, i));
+  Value anyAbsent;
+  for (size_t i = 0; i < numTargets; ++i) {
+    Value given = element(targets, numTargets + i);
+    Value absent = isNull(given);
+    anyAbsent = anyAbsent
+                    ? LLVM::OrOp::create(b, loc(), anyAbsent, absent).getRes()
+                    : absent;
+    pointers.push_back(
+        LLVM::SelectOp::create(b, loc(), absent, block, given));
+  }
+  if (anyAbsent) {
+    auto fill =
+        scf::IfOp::create(b, loc(), anyAbsent, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(fill.thenBlock());
+    Value one = LLVM::ConstantOp::create(b, loc(), b.getF32Type(),
+                                         b.getF32FloatAttr(1));
+    scf::ForOp::create(b, loc(), constant(0), batch, constant(1), ValueRange{},
+                       [&](OpBuilder &b, Location loc, Value i, ValueRange) {
+                         Value address = LLVM::GEPOp::create(
+                             b, loc, pointer, b.getF32Type(), block,
+                             ArrayRef<LLVM::GEPArg>{i});
+                         LLVM::StoreOp::create(b, loc, one, address);
+                         scf::YieldOp::create(b, loc);
+                       });
+  }
+  sizes.append(pointers.size() - 1, batch);
+  if (gradients) {
+    pointers.push_back(function.getArgument(4));
+    sizes.push_back(constant(model.gradientBytes));
+  }
+  pointers.push_back(ownScratch);
+  sizes.push_back(scratchSize(scratch, batch));
+  if (failed(call(step, pointers, sizes)) ||
+      failed(reportMetrics(state, metrics, ownScratch, sizes.back())))
+    return failure();
+  end(function);
+  return function;
+}
+
+FailureOr<LLVM::LLVMFuncOp> EntryBuilder::buildApplyGradients() {
+  func::FuncOp apply = entry("apply_gradients");
+  if (!apply)
+    return LLVM::LLVMFuncOp();
+  LLVM::LLVMFuncOp function =
+      begin("apply_gradients", {pointer, pointer, pointer}, -1);
+  if (failed(call(apply,
+                  {function.getArgument(0), function.getArgument(1),
+                   function.getArgument(2)},
+                  {constant(model.stateBytes), constant(model.gradientBytes),
+                   constant(model.trainScratch.fixed)})))
+    return failure();
+  end(function);
+  return function;
+}
+
+FailureOr<LLVM::LLVMFuncOp> EntryBuilder::buildMetricResults() {
+  if (!entry("metric_results"))
+    return LLVM::LLVMFuncOp();
+  LLVM::LLVMFuncOp function =
+      begin("metric_results", {pointer, pointer, pointer}, -1);
+  if (failed(reportMetrics(function.getArgument(0), function.getArgument(1),
+                           function.getArgument(2),
+                           constant(model.evaluateScratch.fixed))))
+    return failure();
+  end(function);
+  return function;
+}
+
+/// The weak definitions of parallel.h, with which an object links alone.
+void EntryBuilder::addSerialRuntime() {
+  auto define = [&](StringRef name, Type result, ArrayRef<Type> arguments,
+                    llvm::function_ref<void(Block *)> body) {
+    if (auto declared = symbols.lookup<LLVM::LLVMFuncOp>(name))
+      symbols.erase(declared);
+    b.setInsertionPointToEnd(module.getBody());
+    auto function = LLVM::LLVMFuncOp::create(
+        b, loc(), name, LLVM::LLVMFunctionType::get(result, arguments),
+        LLVM::Linkage::Weak);
+    setBaselineCpu(function, target);
+    Block *block = function.addEntryBlock(b);
+    b.setInsertionPointToStart(block);
+    body(block);
+    symbols.insert(function);
+  };
+  Type none = LLVM::LLVMVoidType::get(b.getContext());
+  define("cornu_parallel_for", none, {pointer, pointer, i64},
+         [&](Block *block) {
+           Value task = block->getArgument(0), context = block->getArgument(1);
+           Value worker = constant(0);
+           auto type = LLVM::LLVMFunctionType::get(none, {pointer, i64, i64});
+           scf::ForOp::create(
+               b, loc(), worker, block->getArgument(2), constant(1),
+               ValueRange{},
+               [&](OpBuilder &b, Location loc, Value i, ValueRange) {
+                 LLVM::CallOp::create(b, loc, type,
+                                      ValueRange{task, context, i, worker});
+                 scf::YieldOp::create(b, loc);
+               });
+           LLVM::ReturnOp::create(b, loc(), ValueRange{});
+         });
+  define("cornu_worker_count", i64, {}, [&](Block *) {
+    LLVM::ReturnOp::create(b, loc(), constant(1));
+  });
+}
+
+LogicalResult EntryBuilder::build(bool program) {
+  cpuCheck = addCpuCheck(module, target);
+  EntryFunctions entries;
+  auto take = [](LLVM::LLVMFuncOp &into, FailureOr<LLVM::LLVMFuncOp> built) {
+    if (succeeded(built))
+      into = *built;
+    return succeeded(built);
+  };
+  if (!take(entries.initialize, buildInitialize()) ||
+      !take(entries.predict, buildPredict()) ||
+      !take(entries.evaluateStep,
+            buildStep("evaluate_step", model.evaluateScratch)) ||
+      !take(entries.trainStep, buildStep("train_step", model.trainScratch)) ||
+      !take(entries.gradients, buildStep("gradients", model.trainScratch)) ||
+      !take(entries.applyGradients, buildApplyGradients()) ||
+      !take(entries.metricResults, buildMetricResults()))
+    return failure();
+  if (entries.evaluateStep)
+    entries.resetMetrics = buildResetMetrics();
+  addSerialRuntime();
+  addDescriptor(module, model, entries, program);
+  // Nothing else is seen from outside: LLVM drops it where it is not used.
+  auto internal = LLVM::LinkageAttr::get(b.getContext(),
+                                         LLVM::Linkage::Internal);
+  for (auto function : module.getOps<func::FuncOp>()) {
+    function.setPrivate();
+    if (!function.isExternal())
+      function->setAttr("llvm.linkage", internal);
+  }
+  return success();
+}
+
+struct EntryPoints : PassWrapper<EntryPoints, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(EntryPoints)
+  EntryPoints() = default;
+  EntryPoints(const EntryPoints &other) : PassWrapper(other) {}
+  explicit EntryPoints(bool program) { this->program = program; }
+  StringRef getArgument() const override { return "codegen-entry-points"; }
+  StringRef getDescription() const override {
+    return "Add the C interface: entry points and the model's descriptor";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<LLVM::LLVMDialect, scf::SCFDialect, func::FuncDialect,
+                    memref::MemRefDialect, arith::ArithDialect>();
+  }
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    // Kernels alone have no C interface.
+    if (!module->hasAttr(modelAttrName))
+      return;
+    auto model = ModelDescriptor::read(module);
+    if (failed(model) ||
+        failed(EntryBuilder(module, *model).build(program)))
+      return signalPassFailure();
+    dropValues(module);
+  }
+
+  /// The weights are globals now.
+  static void dropValues(ModuleOp module) {
+    auto attr = module->getAttrOfType<DictionaryAttr>(modelAttrName);
+    auto variables = attr.getAs<ArrayAttr>("variables");
+    if (!variables)
+      return;
+    SmallVector<Attribute> stripped;
+    for (Attribute variable : variables) {
+      NamedAttrList members(cast<DictionaryAttr>(variable));
+      members.erase("value");
+      stripped.push_back(members.getDictionary(module.getContext()));
+    }
+    NamedAttrList members(attr);
+    members.set("variables", ArrayAttr::get(module.getContext(), stripped));
+    module->setAttr(modelAttrName, members.getDictionary(module.getContext()));
+  }
+
+  Option<bool> program{*this, "program",
+                       llvm::cl::desc("Name the descriptor cornu_program, as "
+                                      "libcornu's main expects"),
+                       llvm::cl::init(false)};
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createEntryPointsPass(bool program) {
+  return std::make_unique<EntryPoints>(program);
+}
+
+} // namespace cornu::codegen
