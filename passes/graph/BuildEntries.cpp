@@ -43,11 +43,19 @@ struct Model {
   func::FuncOp forward, loss, metrics;
   SmallVector<nn::VariableOp> trainable, random;
 
-  unsigned numOutputs() { return forward.getNumResults(); }
-  /// The loss has arguments for the outputs, targets and sample weights; the
-  /// latter two are equally many.
+  /// Results of @forward after the outputs are hidden: masks and losses of
+  /// activities, which @loss and @metrics take as their last arguments.
+  unsigned numHidden() {
+    unsigned count = 0;
+    for (unsigned i = 0; i < forward.getNumResults(); ++i)
+      count += bool(forward.getResultAttr(i, "nn.hidden"));
+    return count;
+  }
+  unsigned numOutputs() { return forward.getNumResults() - numHidden(); }
+  /// The loss has arguments for the outputs, the targets, as many sample
+  /// weights, and the hidden results.
   unsigned numTargets() {
-    return (loss.getNumArguments() - numOutputs()) / 2;
+    return (loss.getNumArguments() - forward.getNumResults()) / 2;
   }
   LogicalResult verify();
 };
@@ -87,7 +95,7 @@ public:
   /// Sets the function's type and brings its variables into order.
   LogicalResult finish();
 
-  SmallVector<Value> outputs;
+  SmallVector<Value> outputs, hidden;
 
 private:
   /// Copies the body of `callee` to the end, for the mode.
@@ -110,11 +118,11 @@ LogicalResult Model::verify() {
     return module.emitError("has no function @forward");
   if (!loss)
     return success();
-  if (loss.getNumArguments() < numOutputs() ||
-      (loss.getNumArguments() - numOutputs()) % 2 != 0)
+  if (loss.getNumArguments() < forward.getNumResults() ||
+      (loss.getNumArguments() - forward.getNumResults()) % 2 != 0)
     return loss.emitError(
         "needs an argument for each output, then as many targets as sample "
-        "weights");
+        "weights, then one for each hidden result of @forward");
   auto result = loss.getNumResults() == 1
                     ? dyn_cast<RankedTensorType>(loss.getResultTypes()[0])
                     : RankedTensorType();
@@ -133,8 +141,8 @@ Value Entry::addArgument(Type type, DictionaryAttr attributes, StringRef role) {
   unsigned index = function.getNumArguments();
   NamedAttrList list(attributes);
   list.set("nn.role", builder.getStringAttr(role));
-  (void)function.insertArgument(index, type, list.getDictionary(type.getContext()),
-                                function.getLoc());
+  (void)function.insertArgument(
+      index, type, list.getDictionary(type.getContext()), function.getLoc());
   return function.getArgument(index);
 }
 
@@ -168,15 +176,19 @@ void Entry::addForward(Mode mode) {
   for (unsigned i = 0; i < model.forward.getNumArguments(); ++i)
     inputs.push_back(addArgument(model.forward.getArgumentTypes()[i],
                                  model.forward.getArgAttrDict(i), "input"));
-  outputs = inlineBody(model.forward, inputs, mode);
+  SmallVector<Value> results = inlineBody(model.forward, inputs, mode);
+  outputs.assign(results.begin(), results.begin() + model.numOutputs());
+  hidden.assign(results.begin() + model.numOutputs(), results.end());
 }
 
 void Entry::addLoss(Mode mode) {
   lossArguments = outputs;
-  for (unsigned i = outputs.size(); i < model.loss.getNumArguments(); ++i)
+  unsigned numVisible = outputs.size() + 2 * model.numTargets();
+  for (unsigned i = outputs.size(); i < numVisible; ++i)
     lossArguments.push_back(addArgument(
         model.loss.getArgumentTypes()[i], model.loss.getArgAttrDict(i),
         i < outputs.size() + model.numTargets() ? "target" : "sample_weight"));
+  llvm::append_range(lossArguments, hidden);
   loss = inlineBody(model.loss, lossArguments, mode).front();
 }
 
@@ -233,7 +245,8 @@ void Entry::advanceRandomState() {
     Location loc = variable.getLoc();
     auto type = cast<RankedTensorType>(variable.getType());
     Value state = readVariable(variable);
-    auto increment = DenseElementsAttr::get(type, ArrayRef<int32_t>{0, 0, 1, 0});
+    auto increment =
+        DenseElementsAttr::get(type, ArrayRef<int32_t>{0, 0, 1, 0});
     Value one = nn::ConstantOp::create(builder, loc, type, increment);
     nn::AssignOp::create(builder, loc, variable.getName(),
                          Math(builder, loc).add(state, one));
@@ -241,8 +254,8 @@ void Entry::advanceRandomState() {
 }
 
 LogicalResult Entry::finish() {
-  function.setFunctionType(builder.getFunctionType(
-      function.getArgumentTypes(), end->getOperandTypes()));
+  function.setFunctionType(builder.getFunctionType(function.getArgumentTypes(),
+                                                   end->getOperandTypes()));
   for (auto [i, attributes] : llvm::enumerate(resultAttributes))
     function.setResultAttrs(i, attributes);
   removeStopGradients(function);

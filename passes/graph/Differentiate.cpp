@@ -20,8 +20,8 @@ struct Differentiate : impl::DifferentiateBase<Differentiate> {
     OpBuilder builder(end);
     Math math(builder, function.getLoc());
     unsigned last = end->getNumOperands() - 1;
-    Value scalar = again ? math.sumAll(end->getOperand(last))
-                         : end->getOperand(0);
+    Value scalar =
+        again ? math.sumAll(end->getOperand(last)) : end->getOperand(0);
     if (nn::tensorType(scalar).getRank() != 0) {
       function.emitError("the first result is not a scalar");
       return signalPassFailure();

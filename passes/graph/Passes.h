@@ -1,4 +1,5 @@
-//===- Passes.h - The passes on nn IR ----------------------------*- C++ -*-===//
+//===- Passes.h - The passes on nn IR ----------------------------*- C++
+//-*-===//
 //
 // nn in, nn out: from the functions that the importer builds to entry
 // functions that are lists of kernels. Pipeline.cpp is the table of contents.

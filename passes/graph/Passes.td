@@ -40,6 +40,18 @@ def PromoteVariables : Pass<"nn-promote-variables", "::mlir::func::FuncOp"> {
   let summary = "read variables first, assign them last, pass values in between";
 }
 
+def Fuse : Pass<"nn-fuse", "::mlir::ModuleOp"> {
+  let summary = "group ops into kernels and outline them";
+  let description = [{
+    Afterwards an entry function consists of calls of kernels, reads and
+    assignments of variables, reshapes and slices that are views, and scans
+    whose bodies consist of the same. A kernel is a private function with the
+    attribute `nn.kernel`; `nn.layers` names the layers it stems from. The rules
+    of grouping stand in fuse/Grouping.h.
+  }];
+  let dependentDialects = ["::cornu::nn::NNDialect", "::mlir::func::FuncDialect"];
+}
+
 def Differentiate : Pass<"nn-differentiate", "::mlir::func::FuncOp"> {
   let summary = "append the gradients of a scalar result (for tests)";
   let description = [{

@@ -17,6 +17,9 @@ void buildGraphPipeline(OpPassManager &manager, const GraphOptions &options) {
   manager.addPass(createBuildEntries(entries));
   manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   manager.addNestedPass<func::FuncOp>(createCSEPass());
+  // Lists of ops -> lists of kernels
+  manager.addPass(createFuse());
+  manager.addNestedPass<func::FuncOp>(createCSEPass());
 }
 
 #define GEN_PASS_REGISTRATION

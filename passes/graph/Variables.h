@@ -1,4 +1,5 @@
-//===- Variables.h - Variables as values --------------------------*- C++ -*-===//
+//===- Variables.h - Variables as values --------------------------*- C++
+//-*-===//
 //
 // Between the first read and the last assignment of a variable, its value is
 // an ordinary value:

@@ -27,8 +27,8 @@ Value unbroadcast(const Math &math, Value gradient, Type operandType) {
   int64_t leading = from.getRank() - to.getRank();
   SmallVector<int64_t> repeated;
   for (int64_t axis = 0; axis < from.getRank(); ++axis)
-    if (axis < leading || (to.getDimSize(axis - leading) == 1 &&
-                           from.getDimSize(axis) != 1))
+    if (axis < leading ||
+        (to.getDimSize(axis - leading) == 1 && from.getDimSize(axis) != 1))
       repeated.push_back(axis);
   Value summed = repeated.empty() ? gradient : math.sum(gradient, repeated);
   return math.reshape(summed, operandType);

@@ -14,13 +14,13 @@ static Gradients contract(nn::ContractOp op, const Rule &r) {
               c = op.getResultLabels().str();
   Gradients gradients(2);
   if (r.needed[0])
-    gradients[0] = r.make<nn::ContractOp>(
-        r.builder.getStringAttr(c + "," + b + "->" + a), r.gradient,
-        op.getRhs());
+    gradients[0] =
+        r.make<nn::ContractOp>(r.builder.getStringAttr(c + "," + b + "->" + a),
+                               r.gradient, op.getRhs());
   if (r.needed[1])
-    gradients[1] = r.make<nn::ContractOp>(
-        r.builder.getStringAttr(a + "," + c + "->" + b), op.getLhs(),
-        r.gradient);
+    gradients[1] =
+        r.make<nn::ContractOp>(r.builder.getStringAttr(a + "," + c + "->" + b),
+                               op.getLhs(), r.gradient);
   return gradients;
 }
 

@@ -72,6 +72,7 @@ private:
   Later sumOverSteps(Value value);
   Later sumOfContraction(nn::ContractOp op);
   Later stacked(Value value);
+  Value repeated(Value value);
   void findLive(ArrayRef<Value> roots);
   void require(Value value);
   bool isAvailable(Value value);
@@ -85,7 +86,7 @@ private:
   int64_t argumentIndex(Value value) {
     auto argument = dyn_cast<BlockArgument>(value);
     return argument && argument.getArgNumber() < numArguments()
-               ? argument.getArgNumber()
+               ? static_cast<int64_t>(argument.getArgNumber())
                : -1;
   }
   bool isStateArgument(Value value) {
@@ -107,9 +108,9 @@ private:
   nn::ScanOp scratch;
   Block *body = nullptr;
   llvm::SetVector<Operation *> forwardOps;
-  SmallVector<Value> stateSeeds;               // of the float states
-  DenseMap<Value, Value> outputSeeds;          // seed -> gradient outside
-  SmallVector<Value> stateGradients;           // of the float states
+  SmallVector<Value> stateSeeds;      // of the float states
+  DenseMap<Value, Value> outputSeeds; // seed -> gradient outside
+  SmallVector<Value> stateGradients;  // of the float states
   SmallVector<Value> elementGradients, invariantGradients; // or null
 
   llvm::SetVector<Value> saved;                // stacked by the forward scan
@@ -117,7 +118,7 @@ private:
   llvm::SetVector<Operation *> live;           // of the vjp
   llvm::SetVector<Value> emitted, accumulated; // by the backward scan
 
-  DenseMap<Value, Value> stacks;               // saved value -> its stack
+  DenseMap<Value, Value> stacks; // saved value -> its stack
   nn::ScanOp backward;
 };
 
@@ -202,13 +203,23 @@ static std::string withTime(StringRef labels, char time) {
       .str();
 }
 
+/// A value that is the same in each step, stacked.
+Value ScanDerivative::repeated(Value value) {
+  auto type = nn::tensorType(value);
+  nn::Shape shape(type.getShape());
+  shape.insert(shape.begin() + 1, 1);
+  Value expanded = rule.reshape(value, type.clone(shape));
+  shape[1] = forward.getSteps();
+  return rule.make<nn::BroadcastOp>(type.clone(shape), expanded);
+}
+
 /// The stack of a value over all steps, (d0, T, ...).
 ScanDerivative::Later ScanDerivative::stacked(Value value) {
   int64_t argument = argumentIndex(value);
-  if (argument >= 0 && !isStateArgument(value)) {
-    assert(!isInvariant(value) && "an invariant has no stack");
+  if (isInvariant(value))
+    return [=] { return repeated(forward->getOperand(argument)); };
+  if (argument >= 0 && !isStateArgument(value))
     return [=] { return forward->getOperand(argument); };
-  }
   if (Value outside = outputSeeds.lookup(value))
     return [=] { return outside; };
   if (isForward(value)) {
@@ -256,8 +267,7 @@ ScanDerivative::Later ScanDerivative::sumOfContraction(nn::ContractOp op) {
   }
   char t = unusedLetter(equation);
   equation = withTime(op.getLhsLabels(), t) + "," +
-             withTime(op.getRhsLabels(), t) + "->" +
-             op.getResultLabels().str();
+             withTime(op.getRhsLabels(), t) + "->" + op.getResultLabels().str();
   Later left = stacked(lhs), right = stacked(rhs);
   return [=] {
     return rule.make<nn::ContractOp>(rule.builder.getStringAttr(equation),
@@ -418,8 +428,7 @@ void ScanDerivative::buildForward() {
   unsigned numResults = forward->getNumResults();
   for (auto [i, value] : llvm::enumerate(saved))
     stacks[value] = replacement->getResult(numResults + i);
-  forward->replaceAllUsesWith(
-      replacement->getResults().take_front(numResults));
+  forward->replaceAllUsesWith(replacement->getResults().take_front(numResults));
 }
 
 void ScanDerivative::buildBackward() {
@@ -443,9 +452,9 @@ void ScanDerivative::buildBackward() {
   };
   readOperands(recomputed);
   readOperands(live);
-  for (ArrayRef<Value> roots : {ArrayRef<Value>(stateGradients),
-                                emitted.getArrayRef(),
-                                accumulated.getArrayRef()})
+  for (ArrayRef<Value> roots :
+       {ArrayRef<Value>(stateGradients), emitted.getArrayRef(),
+        accumulated.getArrayRef()})
     read.insert(roots.begin(), roots.end());
   for (Value value : read) {
     int64_t argument = argumentIndex(value);
@@ -485,10 +494,9 @@ void ScanDerivative::buildBackward() {
       yielded.push_back(mapping.lookup(value));
     return yielded;
   };
-  backward = nn::ScanOp::create(rule.builder, forward.getLoc(),
-                                forward.getSteps(), !forward.getReverse(),
-                                stateOperands, elementOperands,
-                                invariantOperands, buildBody);
+  backward = nn::ScanOp::create(
+      rule.builder, forward.getLoc(), forward.getSteps(), !forward.getReverse(),
+      stateOperands, elementOperands, invariantOperands, buildBody);
 }
 
 Gradients ScanDerivative::build() {
@@ -511,9 +519,8 @@ Gradients ScanDerivative::build() {
   Gradients gradients;
   unsigned nextState = 0;
   for (Value state : forward.getState())
-    gradients.push_back(isFloatTensor(state)
-                            ? backward.getFinalState()[nextState++]
-                            : Value());
+    gradients.push_back(
+        isFloatTensor(state) ? backward.getFinalState()[nextState++] : Value());
   for (const Later &later : elements)
     gradients.push_back(later ? later() : Value());
   for (const Later &later : invariants)

@@ -161,8 +161,8 @@ static Gradients power(nn::PowerOp op, const Rule &r) {
   Gradients gradients(2);
   if (r.needed[0]) {
     // b - 1, but 1 for b = 0, where the product with b is 0 for every base.
-    Value lowered = r.select(r.compare(Predicate::eq, b, 0.0), one,
-                             r.subtract(b, one));
+    Value lowered =
+        r.select(r.compare(Predicate::eq, b, 0.0), one, r.subtract(b, one));
     Value slope = r.multiply(b, r.power(a, lowered));
     gradients[0] = r.unbroadcast(r.multiply(r.gradient, slope), a);
   }
@@ -194,8 +194,7 @@ static Gradients select(nn::SelectOp op, const Rule &r) {
   Value c = op.getCondition(), zero = r.number(r.gradient, 0.0);
   Gradients gradients(3);
   if (r.needed[1])
-    gradients[1] =
-        r.unbroadcast(r.select(c, r.gradient, zero), op.getOnTrue());
+    gradients[1] = r.unbroadcast(r.select(c, r.gradient, zero), op.getOnTrue());
   if (r.needed[2])
     gradients[2] =
         r.unbroadcast(r.select(c, zero, r.gradient), op.getOnFalse());

@@ -23,15 +23,15 @@ static Gradients sumPoolGradient(nn::SumPoolGradientOp op, const Rule &r) {
 }
 
 static Gradients maxPool(nn::MaxPoolOp op, const Rule &r) {
-  return {r.make<nn::MaxPoolScatterOp>(
-      op.getInput().getType(), op.getInput(), r.gradient, op.getWindow(),
-      op.getStrides(), op.getPadding())};
+  return {r.make<nn::MaxPoolScatterOp>(op.getInput().getType(), op.getInput(),
+                                       r.gradient, op.getWindow(),
+                                       op.getStrides(), op.getPadding())};
 }
 
 static Gradients maxPoolScatter(nn::MaxPoolScatterOp op, const Rule &r) {
-  return {Value(), r.make<nn::MaxPoolGatherOp>(op.getInput(), r.gradient,
-                                               op.getWindow(), op.getStrides(),
-                                               op.getPadding())};
+  return {Value(),
+          r.make<nn::MaxPoolGatherOp>(op.getInput(), r.gradient, op.getWindow(),
+                                      op.getStrides(), op.getPadding())};
 }
 
 static Gradients maxPoolGather(nn::MaxPoolGatherOp op, const Rule &r) {

@@ -18,8 +18,7 @@ static Value keepAxes(nn::ReduceOp op, Value value, const Rule &r) {
 }
 
 static Value likeInput(nn::ReduceOp op, Value value, const Rule &r) {
-  return r.make<nn::BroadcastOp>(op.getInput().getType(), value,
-                                 op.getInput());
+  return r.make<nn::BroadcastOp>(op.getInput().getType(), value, op.getInput());
 }
 
 /// How many elements are combined into one, as a scalar.

@@ -41,9 +41,9 @@ static Gradients concatenate(nn::ConcatenateOp op, const Rule &r) {
     starts[axis] = start;
     start += nn::tensorType(input).getDimSize(axis);
     limits[axis] = start;
-    gradients.push_back(r.needed[i] ? r.make<nn::SliceOp>(starts, limits,
-                                                          strides, r.gradient)
-                                    : Value());
+    gradients.push_back(
+        r.needed[i] ? r.make<nn::SliceOp>(starts, limits, strides, r.gradient)
+                    : Value());
   }
   return gradients;
 }

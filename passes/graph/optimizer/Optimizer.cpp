@@ -76,10 +76,10 @@ Value OptimizerState::read(StringRef name, RankedTensorType type,
     Type element = type.getElementType();
     if (initial != 0)
       first = DenseElementsAttr::get(
-          type, isa<FloatType>(element)
-                    ? Attribute(builder.getFloatAttr(element, initial))
-                    : builder.getIntegerAttr(element,
-                                             static_cast<int64_t>(initial)));
+          type,
+          isa<FloatType>(element)
+              ? Attribute(builder.getFloatAttr(element, initial))
+              : builder.getIntegerAttr(element, static_cast<int64_t>(initial)));
     nn::VariableOp::create(builder, loc, nn::VariableKind::optimizer, name,
                            type, first, DictionaryAttr(), StringAttr());
   }
@@ -105,9 +105,9 @@ static void clip(const Math &m, const Config &config,
   if (double limit = config.number("clipnorm", 0); limit > 0) {
     // g * c / max(norm, c)
     for (Trained &v : variables)
-      v.gradient = m.divide(
-          m.multiply(v.gradient, limit),
-          m.maximum(norm(m, v.gradient), m.number(v.gradient, limit)));
+      v.gradient =
+          m.divide(m.multiply(v.gradient, limit),
+                   m.maximum(norm(m, v.gradient), m.number(v.gradient, limit)));
     return;
   }
   if (double limit = config.number("global_clipnorm", 0); limit > 0) {
@@ -117,10 +117,9 @@ static void clip(const Math &m, const Config &config,
       squares = squares ? m.add(squares, square) : square;
     }
     Value total = m.sqrt(squares);
-    Value scale = m.multiply(
-        m.minimum(m.divide(m.number(total, 1), total),
-                  m.number(total, 1 / limit)),
-        limit);
+    Value scale = m.multiply(m.minimum(m.divide(m.number(total, 1), total),
+                                       m.number(total, 1 / limit)),
+                             limit);
     // Zero, or NaN for an infinite norm, so that it spreads.
     scale = m.add(scale, m.subtract(total, total));
     for (Trained &v : variables)
@@ -129,8 +128,9 @@ static void clip(const Math &m, const Config &config,
   }
   if (double limit = config.number("clipvalue", 0); limit > 0)
     for (Trained &v : variables)
-      v.gradient = m.minimum(m.maximum(v.gradient, m.number(v.gradient, -limit)),
-                             m.number(v.gradient, limit));
+      v.gradient =
+          m.minimum(m.maximum(v.gradient, m.number(v.gradient, -limit)),
+                    m.number(v.gradient, limit));
 }
 
 //===----------------------------------------------------------------------===//
@@ -208,8 +208,8 @@ LogicalResult buildOptimizerStep(ModuleOp module, OpBuilder &builder,
   clip(m, config, variables);
   double decay = config.number("weight_decay", entry->weightDecay);
   for (const Trained &v : variables) {
-    Update update(builder, NameLoc::get(builder.getStringAttr(
-                               "optimizer/" + v.path)),
+    Update update(builder,
+                  NameLoc::get(builder.getStringAttr("optimizer/" + v.path)),
                   config, state, v.path);
     Type element = nn::elementType(v.value);
     update.variable = v.value;

@@ -1,4 +1,5 @@
-//===- Optimizer.h - An optimizer's step as nn IR ----------------*- C++ -*-===//
+//===- Optimizer.h - An optimizer's step as nn IR ----------------*- C++
+//-*-===//
 //
 // A module's attribute describes the optimizer as Keras's config does:
 //
@@ -118,13 +119,13 @@ using UpdateRule = mlir::Value (*)(Update &);
 struct OptimizerEntry {
   llvm::StringLiteral name; // Keras's class name
   UpdateRule rule;
-  double learningRate;      // Keras's defaults
+  double learningRate; // Keras's defaults
   double weightDecay = 0;
 };
 
 /// The optimizers of one file.
 llvm::ArrayRef<OptimizerEntry> momentumOptimizers(); // SGD, RMSprop, Lion
-llvm::ArrayRef<OptimizerEntry> adamOptimizers(); // Adam, AdamW, Nadam, ...
+llvm::ArrayRef<OptimizerEntry> adamOptimizers();     // Adam, AdamW, Nadam, ...
 llvm::ArrayRef<OptimizerEntry> adaptiveOptimizers(); // Adagrad, Adadelta, Ftrl
 
 /// The learning rate of a schedule at `iteration` (a float scalar), or null

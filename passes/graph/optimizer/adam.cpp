@@ -34,8 +34,8 @@ static Value adam(Update &u) {
     v = u.maximum(u.slot("velocity_hat"), v);
     u.assignSlot("velocity_hat", v);
   }
-  return u.subtract(u.variable, u.divide(u.multiply(m, alpha),
-                                         u.add(u.sqrt(v), epsilon(u))));
+  return u.subtract(
+      u.variable, u.divide(u.multiply(m, alpha), u.add(u.sqrt(v), epsilon(u))));
 }
 
 // u = max(b2 u, |g|), w -= lr m / ((1 - b1^k)(u + eps))
@@ -45,9 +45,9 @@ static Value adamax(Update &u) {
                          u.make<nn::AbsoluteOp>(u.gradient));
   u.assignSlot("norm", norm);
   Value correction = u.oneMinus(u.powerOfStep(beta1(u)));
-  return u.subtract(
-      u.variable, u.divide(u.multiply(m, u.learningRate),
-                           u.multiply(u.add(norm, epsilon(u)), correction)));
+  return u.subtract(u.variable,
+                    u.divide(u.multiply(m, u.learningRate),
+                             u.multiply(u.add(norm, epsilon(u)), correction)));
 }
 
 // Nesterov momentum with the decays u_k = b1 (1 - 0.96^k / 2), whose product
@@ -65,14 +65,14 @@ static Value nadam(Update &u) {
   u.state.assign(name, product);
   Value m = moment(u, "momentum", u.gradient, beta1(u));
   Value v = moment(u, "velocity", u.square(u.gradient), beta2(u));
-  Value ahead = u.divide(u.multiply(m, next),
-                         u.oneMinus(u.multiply(product, next)));
-  Value current = u.divide(u.multiply(u.gradient, u.oneMinus(now)),
-                           u.oneMinus(product));
+  Value ahead =
+      u.divide(u.multiply(m, next), u.oneMinus(u.multiply(product, next)));
+  Value current =
+      u.divide(u.multiply(u.gradient, u.oneMinus(now)), u.oneMinus(product));
   Value corrected = u.divide(v, u.oneMinus(u.powerOfStep(beta2(u))));
-  return u.subtract(
-      u.variable, u.divide(u.multiply(u.add(ahead, current), u.learningRate),
-                           u.add(u.sqrt(corrected), epsilon(u))));
+  return u.subtract(u.variable,
+                    u.divide(u.multiply(u.add(ahead, current), u.learningRate),
+                             u.add(u.sqrt(corrected), epsilon(u))));
 }
 
 // r = (m / (1 - b1^k)) / (sqrt(v / (1 - b2^k)) + eps), w -= lr r |w| / |r|

@@ -12,9 +12,9 @@ namespace cornu::graph {
 
 // a += g^2, w -= lr g / sqrt(a + eps)
 static Value adagrad(Update &u) {
-  Value a = u.add(
-      u.slot("accumulator", u.number("initial_accumulator_value", 0.1)),
-      u.square(u.gradient));
+  Value a =
+      u.add(u.slot("accumulator", u.number("initial_accumulator_value", 0.1)),
+            u.square(u.gradient));
   u.assignSlot("accumulator", a);
   Value root = u.sqrt(u.add(a, u.number("epsilon", 1e-7)));
   return u.subtract(u.variable,
@@ -41,9 +41,8 @@ static Value adadelta(Update &u) {
 static Value ftrl(Update &u) {
   double power = -u.number("learning_rate_power", -0.5);
   double l1 = u.number("l1_regularization_strength", 0);
-  Value l2 = u.add(
-      u.divide(u.scalar(u.number("beta", 0) / 2), u.learningRate),
-      u.number("l2_regularization_strength", 0));
+  Value l2 = u.add(u.divide(u.scalar(u.number("beta", 0) / 2), u.learningRate),
+                   u.number("l2_regularization_strength", 0));
   Value g = u.add(
       u.gradient,
       u.multiply(u.variable,
@@ -51,13 +50,13 @@ static Value ftrl(Update &u) {
   Value n = u.slot("accumulator", u.number("initial_accumulator_value", 0.1));
   Value newN = u.add(n, u.square(u.gradient));
   Value root = u.power(newN, u.scalar(power));
-  Value sigma = u.divide(u.subtract(root, u.power(n, u.scalar(power))),
-                         u.learningRate);
-  Value z = u.add(u.slot("linear"), u.subtract(g, u.multiply(sigma, u.variable)));
+  Value sigma =
+      u.divide(u.subtract(root, u.power(n, u.scalar(power))), u.learningRate);
+  Value z =
+      u.add(u.slot("linear"), u.subtract(g, u.multiply(sigma, u.variable)));
   u.assignSlot("accumulator", newN);
   u.assignSlot("linear", z);
-  Value quadratic =
-      u.add(u.divide(root, u.learningRate), u.multiply(l2, 2.0));
+  Value quadratic = u.add(u.divide(root, u.learningRate), u.multiply(l2, 2.0));
   Value clipped = u.minimum(u.maximum(z, u.scalar(-l1)), u.scalar(l1));
   return u.divide(u.subtract(clipped, z), quadratic);
 }

@@ -35,11 +35,11 @@ static Value rmsprop(Update &u) {
   };
   Value denominator = average("velocity", u.square(u.gradient));
   if (u.config.flag("centered"))
-    denominator = u.subtract(
-        denominator, u.square(average("average_gradient", u.gradient)));
+    denominator = u.subtract(denominator,
+                             u.square(average("average_gradient", u.gradient)));
   denominator = u.add(denominator, u.number("epsilon", 1e-7));
-  Value increment = u.divide(u.multiply(u.gradient, u.learningRate),
-                             u.sqrt(denominator));
+  Value increment =
+      u.divide(u.multiply(u.gradient, u.learningRate), u.sqrt(denominator));
   if (mu > 0) {
     increment = u.add(u.multiply(u.slot("momentum"), mu), increment);
     u.assignSlot("momentum", increment);

@@ -16,7 +16,8 @@ namespace cornu::graph {
 
 namespace {
 struct Schedule : Math {
-  Schedule(const Math &math, const Config &config) : Math(math), config(config) {}
+  Schedule(const Math &math, const Config &config)
+      : Math(math), config(config) {}
   const Config &config;
 
   using Math::number;
@@ -70,9 +71,8 @@ static Value polynomialDecay(const Schedule &c, Value s) {
   double end = c.number("end_learning_rate", 0.0001);
   Value p;
   if (c.config.flag("cycle")) {
-    Value multiplier =
-        c.select(c.compare(Predicate::eq, s, 0.0), c.number(s, 1.0),
-                 c.ceil(c.over(s, n)));
+    Value multiplier = c.select(c.compare(Predicate::eq, s, 0.0),
+                                c.number(s, 1.0), c.ceil(c.over(s, n)));
     p = c.divide(s, c.multiply(multiplier, n));
   } else {
     p = c.over(c.minimum(s, c.number(s, n)), n);
@@ -104,8 +104,8 @@ static Value cosineDecay(const Schedule &c, Value s) {
   Value cosine = decay(c.subtract(s, warmup), *target);
   if (warmup == 0)
     return cosine;
-  Value linear = c.add(c.multiply(c.over(s, warmup), *target - c.initial()),
-                       c.initial());
+  Value linear =
+      c.add(c.multiply(c.over(s, warmup), *target - c.initial()), c.initial());
   return c.select(c.compare(Predicate::lt, s, warmup), linear, cosine);
 }
 
@@ -123,8 +123,8 @@ static Value cosineDecayRestarts(const Schedule &c, Value s) {
     Value grown = c.subtract(c.number(s, 1.0), c.multiply(fraction, 1 - t));
     i = c.floor(c.divide(c.log(grown), c.number(s, std::log(t))));
     Value period = c.power(c.number(s, t), i);
-    Value start = c.divide(c.subtract(c.number(s, 1.0), period),
-                           c.number(s, 1 - t));
+    Value start =
+        c.divide(c.subtract(c.number(s, 1.0), period), c.number(s, 1 - t));
     fraction = c.divide(c.subtract(fraction, start), period);
   }
   Value height = c.power(c.number(s, m), i);

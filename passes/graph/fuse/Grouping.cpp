@@ -1,0 +1,616 @@
+//===- Grouping.cpp - Which ops form a kernel -----------------------------===//
+
+#include "passes/graph/fuse/Grouping.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+using cornu::nn::Shape;
+
+namespace cornu::graph {
+
+//===----------------------------------------------------------------------===//
+// Kinds of ops
+//===----------------------------------------------------------------------===//
+
+static Shape withoutOnes(ArrayRef<int64_t> shape) {
+  Shape result;
+  for (int64_t size : shape)
+    if (size != 1)
+      result.push_back(size);
+  return result;
+}
+
+static Shape spaceOf(Value value) {
+  return withoutOnes(nn::tensorType(value).getShape());
+}
+
+static bool isUnitReshape(Operation *op) {
+  return isa<nn::ReshapeOp>(op) &&
+         spaceOf(op->getOperand(0)) == spaceOf(op->getResult(0));
+}
+
+static bool isAlwaysFree(Operation *op);
+
+static bool isCheapScalarOp(Operation *op) {
+  return op->getNumResults() == 1 &&
+         nn::tensorType(op->getResult(0)).getRank() == 0 &&
+         isa<nn::AddOp, nn::SubtractOp, nn::MultiplyOp, nn::DivideOp,
+             nn::NegateOp, nn::ConvertOp, nn::MaximumOp, nn::MinimumOp>(op) &&
+         llvm::all_of(op->getOperands(), [](Value operand) {
+           Operation *producer = operand.getDefiningOp();
+           return !producer || isa<nn::ReadOp>(producer) ||
+                  isAlwaysFree(producer);
+         });
+}
+
+static bool isAlwaysFree(Operation *op) {
+  return isa<nn::ConstantOp, nn::IotaOp, nn::BatchSizeOp, nn::BroadcastOp,
+             nn::SliceOp>(op) ||
+         isUnitReshape(op) || isCheapScalarOp(op);
+}
+
+bool Grouping::isFree(Operation *op) const {
+  return isAlwaysFree(op) || comparisons.contains(op);
+}
+
+bool isView(Operation *op) {
+  if (isa<nn::ReshapeOp>(op))
+    return true;
+  auto slice = dyn_cast<nn::SliceOp>(op);
+  return slice &&
+         (slice.getStrides().empty() || slice.getStrides().back() == 1);
+}
+
+bool isContraction(Operation *op) {
+  return isa<nn::ContractOp, nn::ConvolutionOp, nn::ConvolutionInputGradientOp,
+             nn::ConvolutionKernelGradientOp>(op);
+}
+
+static bool isMap(Operation *op) {
+  return nn::isElementwise(op) ||
+         isa<nn::TransposeOp, nn::ReverseOp, nn::GatherOp, nn::RandomUniformOp>(
+             op) ||
+         isAlwaysFree(op);
+}
+
+/// The axes of a reduction or softmax.
+static std::optional<SmallVector<int64_t>> reducedAxes(Operation *op) {
+  if (auto reduce = dyn_cast<nn::ReduceOp>(op))
+    return SmallVector<int64_t>(reduce.getAxes());
+  if (auto argmax = dyn_cast<nn::ArgmaxOp>(op))
+    return SmallVector<int64_t>{argmax.getAxisAttr().getInt()};
+  if (auto softmax = dyn_cast<nn::SoftmaxOp>(op))
+    return SmallVector<int64_t>{softmax.getAxisAttr().getInt()};
+  if (auto softmax = dyn_cast<nn::LogSoftmaxOp>(op))
+    return SmallVector<int64_t>{softmax.getAxisAttr().getInt()};
+  return std::nullopt;
+}
+
+/// The group that an op would be alone.
+Group Grouping::describe(Operation *op) const {
+  Group group;
+  group.ops.push_back(op);
+  if (isa<nn::ReadOp, nn::AssignOp, nn::ScanOp, nn::ReshapeOp>(op) ||
+      !isa<nn::NNDialect>(op->getDialect())) {
+    group.kind = GroupKind::outside;
+    return group;
+  }
+  group.space = spaceOf(op->getResult(0));
+  if (auto axes = reducedAxes(op)) {
+    ArrayRef<int64_t> shape = nn::tensorType(op->getOperand(0)).getShape();
+    // Axes of the space, so that sizes of 1 make no difference.
+    int64_t position = 0;
+    bool isTrailing = true;
+    for (auto [axis, size] : llvm::enumerate(shape)) {
+      bool isReduced = llvm::is_contained(*axes, static_cast<int64_t>(axis));
+      if (size == 1)
+        continue;
+      if (isReduced)
+        group.axes.push_back(position);
+      else {
+        group.reduced.push_back(size);
+        isTrailing &= group.axes.empty();
+      }
+      ++position;
+    }
+    group.space = withoutOnes(shape);
+    bool isSoftmax = isa<nn::SoftmaxOp, nn::LogSoftmaxOp>(op);
+    isTrailing &= !group.axes.empty() && !group.reduced.empty();
+    group.kind = isTrailing  ? GroupKind::rows
+                 : isSoftmax ? GroupKind::single
+                             : GroupKind::sums;
+  } else if (isContraction(op)) {
+    group.kind = GroupKind::contraction;
+  } else if (isa<nn::SumPoolOp, nn::SumPoolGradientOp, nn::MaxPoolOp,
+                 nn::MaxPoolScatterOp, nn::MaxPoolGatherOp>(op)) {
+    group.kind = GroupKind::window;
+  } else {
+    group.kind = isMap(op) ? GroupKind::map : GroupKind::single;
+    group.isLate = late.contains(op);
+  }
+  return group;
+}
+
+//===----------------------------------------------------------------------===//
+// Construction
+//===----------------------------------------------------------------------===//
+
+/// True if the op takes its operands as tensors in memory.
+bool Grouping::readsTensors(Operation *user) const {
+  if (!isa<nn::NNDialect>(user->getDialect()) ||
+      isa<nn::AssignOp, nn::ScanOp, nn::YieldOp>(user))
+    return true;
+  if (!isView(user))
+    return false;
+  return !isFree(user) || llvm::any_of(user->getUsers(), [&](Operation *next) {
+    return isContraction(next) || readsTensors(next);
+  });
+}
+
+void Grouping::findComparisons() {
+  for (auto compare : block.getOps<nn::CompareOp>()) {
+    Operation *number = compare.getRhs().getDefiningOp();
+    bool isStored =
+        llvm::any_of(compare.getLhs().getUsers(), [&](Operation *user) {
+          return isContraction(user) || readsTensors(user);
+        });
+    if (number && isa<nn::ConstantOp>(number) && isStored &&
+        nn::tensorType(compare.getRhs()).getRank() == 0)
+      comparisons.insert(compare);
+  }
+}
+
+/// Gives the users that need a tensor a copy of a free op that is not free, so
+/// that it gets a kernel.
+void Grouping::separateFreeResults() {
+  for (Operation &op : llvm::make_early_inc_range(block.without_terminator())) {
+    if (!isFree(&op) || isView(&op))
+      continue;
+    SmallVector<OpOperand *> uses;
+    for (OpOperand &use : op.getResult(0).getUses())
+      if (readsTensors(use.getOwner()))
+        uses.push_back(&use);
+    if (uses.empty())
+      continue;
+    OpBuilder builder(&op);
+    builder.setInsertionPointAfter(&op);
+    Operation *copy = builder.clone(op);
+    for (OpOperand *use : uses)
+      use->set(copy->getResult(0));
+    index[copy] = ~0u; // until its turn in the order of the block
+  }
+}
+
+/// Copies for each reader the ops that combine a tensor with a computed row,
+/// such as x - mean(x): reading x again costs what reading the result would.
+void Grouping::copyCheapOps() {
+  SmallVector<Operation *> ops;
+  for (Operation &op : block.without_terminator())
+    ops.push_back(&op);
+  for (Operation *op : llvm::reverse(ops)) {
+    if (!isa<nn::AddOp, nn::SubtractOp, nn::MultiplyOp, nn::DivideOp>(op) ||
+        isFree(op))
+      continue;
+    Shape space = spaceOf(op->getResult(0));
+    unsigned full = 0, rows = 0;
+    for (Value operand : op->getOperands()) {
+      Operation *producer = operand.getDefiningOp();
+      full += spaceOf(operand) == space;
+      rows += producer && spaceOf(operand).size() < space.size() &&
+              !isa<nn::ReadOp, nn::ConstantOp>(producer);
+    }
+    SmallVector<OpOperand *> uses;
+    bool isStored = false;
+    for (OpOperand &use : op->getResult(0).getUses()) {
+      uses.push_back(&use);
+      isStored |= readsTensors(use.getOwner()) || isContraction(use.getOwner());
+    }
+    if (full != 1 || rows != 1 || isStored || uses.size() > 6)
+      continue;
+    for (OpOperand *use : ArrayRef(uses).drop_front(uses.empty() ? 0 : 1)) {
+      OpBuilder builder(use->getOwner());
+      use->set(builder.clone(*op)->getResult(0));
+    }
+  }
+}
+
+/// True for a step of an optimizer: it combines a value with a variable of the
+/// same shape.
+static bool isUpdate(Operation *op) {
+  if (!nn::isElementwise(op) || nn::tensorType(op->getResult(0)).getRank() == 0)
+    return false;
+  Shape space = spaceOf(op->getResult(0));
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    return operand.getDefiningOp<nn::ReadOp>() && spaceOf(operand) == space;
+  });
+}
+
+void Grouping::findLateOps() {
+  for (Operation &op : llvm::reverse(block.without_terminator())) {
+    if (!nn::isElementwise(&op) || isFree(&op))
+      continue;
+    bool feedsLate =
+        !op.use_empty() && llvm::all_of(op.getUsers(), [&](Operation *user) {
+          return late.contains(user) || isa<nn::AssignOp>(user) ||
+                 (isa<nn::ReduceOp>(user) &&
+                  describe(user).kind == GroupKind::sums);
+        });
+    if (isUpdate(&op) || feedsLate)
+      late.insert(&op);
+  }
+}
+
+Grouping::Grouping(Block &block) : block(block) {
+  copyCheapOps();
+  findComparisons();
+  separateFreeResults();
+  findLateOps();
+  capacity = std::distance(block.begin(), block.end()) + 1;
+  for (Operation &op : block.without_terminator())
+    if (index.count(&op) || !isFree(&op))
+      place(&op);
+}
+
+std::optional<unsigned> Grouping::groupOf(Operation *op) const {
+  auto found = index.find(op);
+  if (found == index.end() || found->second == ~0u)
+    return std::nullopt;
+  return found->second;
+}
+
+llvm::SetVector<unsigned> Grouping::sourcesOf(Operation *op) const {
+  llvm::SetVector<unsigned> sources;
+  SmallVector<Operation *> work{op};
+  llvm::DenseSet<Operation *> seen;
+  while (!work.empty())
+    for (Value operand : work.pop_back_val()->getOperands()) {
+      Operation *producer = operand.getDefiningOp();
+      if (!producer || !seen.insert(producer).second)
+        continue;
+      if (auto group = groupOf(producer))
+        sources.insert(*group);
+      else
+        work.push_back(producer);
+    }
+  return sources;
+}
+
+unsigned Grouping::create(Group group) {
+  SmallVector<Operation *> ops = std::move(group.ops);
+  group.ops.clear();
+  group.dependences.resize(capacity);
+  all.push_back(std::move(group));
+  for (Operation *op : ops)
+    add(all.size() - 1, op);
+  return all.size() - 1;
+}
+
+void Grouping::place(Operation *op) {
+  Group alone = describe(op);
+  std::optional<unsigned> target;
+  if (alone.kind != GroupKind::outside)
+    target = findTarget(op, alone);
+  if (!target) {
+    unsigned group = create(std::move(alone));
+    absorbProducers(group, op);
+    return;
+  }
+  add(*target, op);
+  absorbProducers(*target, op);
+}
+
+//===----------------------------------------------------------------------===//
+// Rules
+//===----------------------------------------------------------------------===//
+
+static bool readsDirectly(Operation *op, const Group &group) {
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    return operand.getDefiningOp() &&
+           llvm::is_contained(group.ops, operand.getDefiningOp());
+  });
+}
+
+/// True if nothing but `sums` and reductions like it reads the prologue.
+bool Grouping::readsOnlyInside(const Group &prologue, const Group &sums) const {
+  for (Operation *op : prologue.ops)
+    for (Operation *user : op->getUsers()) {
+      if (llvm::is_contained(prologue.ops, user) ||
+          llvm::is_contained(sums.ops, user))
+        continue;
+      if (!isa<nn::ReduceOp>(user))
+        return false;
+      Group other = describe(user);
+      if (other.kind != GroupKind::sums || other.space != sums.space ||
+          other.axes != sums.axes)
+        return false;
+    }
+  return true;
+}
+
+/// Whether `op`, which reads a result of `group`, may become part of it.
+bool Grouping::accepts(const Group &group, Operation *op,
+                       const Group &alone) const {
+  switch (group.kind) {
+  case GroupKind::map:
+    if (alone.kind == GroupKind::map)
+      return alone.space == group.space && alone.isLate == group.isLate;
+    if (alone.kind == GroupKind::rows)
+      return group.space == alone.space || group.space == alone.reduced;
+    return alone.kind == GroupKind::sums && group.space == alone.space &&
+           readsOnlyInside(group, alone);
+  case GroupKind::contraction:
+  case GroupKind::window:
+    return nn::isElementwise(op) && alone.kind == GroupKind::map &&
+           !alone.isLate &&
+           nn::tensorType(op->getResult(0)).getShape() ==
+               nn::tensorType(group.ops.front()->getResult(0)).getShape() &&
+           readsDirectly(op, group);
+  case GroupKind::rows:
+    if (alone.kind == GroupKind::map)
+      return nn::isElementwise(op) && !alone.isLate &&
+             (alone.space == group.space || alone.space == group.reduced);
+    return alone.kind == GroupKind::rows && alone.space == group.space &&
+           alone.axes == group.axes;
+  case GroupKind::sums:
+    if (alone.kind == GroupKind::map)
+      return nn::isElementwise(op) && alone.space == group.reduced &&
+             !alone.isLate;
+    return false;
+  case GroupKind::single:
+  case GroupKind::outside:
+    return false;
+  }
+  llvm_unreachable("unknown kind of group");
+}
+
+/// A group that the op may join, or none.
+std::optional<unsigned> Grouping::findTarget(Operation *op,
+                                             const Group &alone) {
+  // Contractions first: as an epilogue the op costs no memory traffic. Then
+  // the latest producer: it is most likely the last to be computed.
+  llvm::SetVector<unsigned> sources = sourcesOf(op);
+  SmallVector<unsigned> candidates(sources.begin(), sources.end());
+  auto isContractionGroup = [&](unsigned group) {
+    return all[group].kind == GroupKind::contraction;
+  };
+  llvm::sort(candidates, [&](unsigned a, unsigned b) {
+    if (isContractionGroup(a) != isContractionGroup(b))
+      return isContractionGroup(a);
+    return all[b].ops.back()->isBeforeInBlock(all[a].ops.back());
+  });
+  for (unsigned candidate : candidates)
+    if (accepts(all[candidate], op, alone) && canAdd(candidate, op)) {
+      // A reduction turns a map into its prologue.
+      if (all[candidate].kind == GroupKind::map &&
+          alone.kind != GroupKind::map) {
+        all[candidate].kind = alone.kind;
+        all[candidate].space = alone.space;
+        all[candidate].axes = alone.axes;
+        all[candidate].reduced = alone.reduced;
+      }
+      return candidate;
+    }
+  return findSibling(op, alone);
+}
+
+/// A group that does not feed the op but reads the same: sums over the same
+/// axes of one tensor, or updates of the same variable.
+std::optional<unsigned> Grouping::findSibling(Operation *op,
+                                              const Group &alone) const {
+  bool isSum = alone.kind == GroupKind::sums && !alone.reduced.empty();
+  bool update = alone.kind == GroupKind::map && isUpdate(op);
+  if (!isSum && !update)
+    return std::nullopt;
+  for (Value operand : op->getOperands()) {
+    if (spaceOf(operand) != alone.space ||
+        (update && !operand.getDefiningOp<nn::ReadOp>()))
+      continue;
+    for (Operation *user : operand.getUsers()) {
+      auto group = groupOf(user);
+      if (!group || all[*group].kind != alone.kind ||
+          all[*group].space != alone.space || all[*group].axes != alone.axes ||
+          all[*group].isLate != alone.isLate)
+        continue;
+      // The operand itself must be known before the sums are done.
+      if (canAdd(*group, op) && !(isSum && operand.getDefiningOp() &&
+                                  groupOf(operand.getDefiningOp()) == group &&
+                                  spaceOf(operand) == all[*group].reduced))
+        return *group;
+    }
+  }
+  return std::nullopt;
+}
+
+/// True if `from` is an elementwise group of which nothing else than `into`
+/// reads, so that its results need not be stored.
+bool Grouping::isPrivateMap(unsigned from, unsigned into) const {
+  if (all[from].kind != GroupKind::map || all[from].isLate)
+    return false;
+  return llvm::all_of(all[from].ops, [&](Operation *op) {
+    return nn::isElementwise(op) &&
+           nn::tensorType(op->getResult(0)).getShape() ==
+               nn::tensorType(all[into].ops.front()->getResult(0)).getShape() &&
+           llvm::all_of(op->getUsers(), [&](Operation *user) {
+             auto group = groupOf(user);
+             return group == from || group == into;
+           });
+  });
+}
+
+/// Merges into the op's group the other groups that feed it and fit.
+void Grouping::absorbProducers(unsigned group, Operation *op) {
+  for (unsigned source : sourcesOf(op)) {
+    if (source == group || all[source].isMerged)
+      continue;
+    const Group &from = all[source], &into = all[group];
+    bool isSame = from.space == into.space;
+    bool fits = false, keepsSource = false;
+    switch (into.kind) {
+    case GroupKind::map:
+      if (from.kind == GroupKind::map)
+        fits = isSame && from.isLate == into.isLate;
+      else if (from.kind == GroupKind::rows)
+        fits = keepsSource = (isSame || from.reduced == into.space) &&
+                             !into.isLate &&
+                             llvm::all_of(into.ops, nn::isElementwise);
+      break;
+    case GroupKind::rows:
+      if (from.kind == GroupKind::map)
+        fits = isSame || from.space == into.reduced;
+      else
+        fits = from.kind == GroupKind::rows && isSame && from.axes == into.axes;
+      break;
+    case GroupKind::sums:
+      fits =
+          from.kind == GroupKind::map && isSame && readsOnlyInside(from, into);
+      break;
+    case GroupKind::contraction:
+    case GroupKind::window:
+      fits = op != into.ops.front() && isPrivateMap(source, group);
+      break;
+    case GroupKind::single:
+    case GroupKind::outside:
+      return;
+    }
+    if (!fits || !canMerge(group, source))
+      continue;
+    if (keepsSource) {
+      merge(source, group);
+      group = source;
+    } else {
+      merge(group, source);
+    }
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Dependences
+//===----------------------------------------------------------------------===//
+
+bool Grouping::canAdd(unsigned group, Operation *op) const {
+  for (unsigned source : sourcesOf(op))
+    if (source != group && all[source].dependences.test(group))
+      return false;
+  return true;
+}
+
+void Grouping::add(unsigned group, Operation *op) {
+  all[group].ops.push_back(op);
+  index[op] = group;
+  llvm::BitVector added(capacity);
+  for (unsigned source : sourcesOf(op))
+    if (source != group) {
+      added.set(source);
+      added |= all[source].dependences;
+    }
+  addDependences(group, added);
+}
+
+void Grouping::addDependences(unsigned group, const llvm::BitVector &added) {
+  all[group].dependences |= added;
+  for (Group &other : all)
+    if (!other.isMerged && other.dependences.test(group))
+      other.dependences |= added;
+}
+
+/// True if no third group stands between the two.
+bool Grouping::canMerge(unsigned a, unsigned b) const {
+  for (auto [from, to] : {std::pair(a, b), std::pair(b, a)}) {
+    if (!all[to].dependences.test(from))
+      continue;
+    for (unsigned between : all[to].dependences.set_bits())
+      if (between != from && !all[between].isMerged &&
+          all[between].dependences.test(from))
+        return false;
+  }
+  return true;
+}
+
+void Grouping::merge(unsigned into, unsigned from) {
+  for (Operation *op : all[from].ops) {
+    index[op] = into;
+    all[into].ops.push_back(op);
+  }
+  llvm::sort(all[into].ops,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  all[from].isMerged = true;
+  all[from].ops.clear();
+  llvm::BitVector added = all[from].dependences;
+  added |= all[into].dependences;
+  added.reset(into);
+  added.reset(from);
+  all[into].dependences.reset(from);
+  for (Group &other : all)
+    if (other.dependences.test(from)) {
+      other.dependences.reset(from);
+      if (&other != &all[into])
+        other.dependences.set(into);
+    }
+  addDependences(into, added);
+}
+
+//===----------------------------------------------------------------------===//
+// Order
+//===----------------------------------------------------------------------===//
+
+/// A variable's old value is read before the kernel that updates it in place,
+/// unless a reader needs the update's results.
+void Grouping::orderUpdates(llvm::DenseSet<unsigned> &updates) {
+  llvm::StringMap<Operation *> reads;
+  for (auto read : block.getOps<nn::ReadOp>())
+    reads[read.getVariable()] = read;
+  DenseMap<unsigned, SmallVector<unsigned>> readers;
+  for (auto [i, group] : llvm::enumerate(all))
+    for (Operation *op : group.ops)
+      for (unsigned source : sourcesOf(op))
+        if (isa<nn::ReadOp>(all[source].ops.front()))
+          readers[source].push_back(i);
+  for (auto assign : block.getOps<nn::AssignOp>()) {
+    Operation *producer = assign.getValue().getDefiningOp();
+    auto update = producer ? groupOf(producer) : std::nullopt;
+    if (!update || all[*update].kind == GroupKind::outside)
+      continue;
+    updates.insert(*update);
+    Operation *read = reads.lookup(assign.getVariable());
+    if (!read)
+      continue;
+    for (unsigned reader : readers[*groupOf(read)]) {
+      if (reader == *update || all[reader].dependences.test(*update) ||
+          all[*update].dependences.test(reader))
+        continue;
+      llvm::BitVector added = all[reader].dependences;
+      added.set(reader);
+      addDependences(*update, added);
+    }
+  }
+}
+
+SmallVector<unsigned> Grouping::schedule() {
+  llvm::DenseSet<unsigned> updates;
+  orderUpdates(updates);
+  SmallVector<unsigned> waiting;
+  for (auto [i, group] : llvm::enumerate(all))
+    if (!group.isMerged)
+      waiting.push_back(i);
+  // Updates as soon as they can run: they end the life of a gradient.
+  llvm::sort(waiting, [&](unsigned a, unsigned b) {
+    if (updates.contains(a) != updates.contains(b))
+      return updates.contains(a);
+    return all[a].ops.front()->isBeforeInBlock(all[b].ops.front());
+  });
+  SmallVector<unsigned> order;
+  llvm::BitVector done(capacity);
+  while (!waiting.empty()) {
+    auto ready = llvm::find_if(
+        waiting, [&](unsigned i) { return !all[i].dependences.test(done); });
+    assert(ready != waiting.end() && "the groups have a cycle");
+    done.set(*ready);
+    order.push_back(*ready);
+    waiting.erase(ready);
+  }
+  return order;
+}
+
+} // namespace cornu::graph

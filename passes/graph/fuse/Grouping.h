@@ -1,0 +1,127 @@
+//===- Grouping.h - Which ops form a kernel ----------------------*- C++
+//-*-===//
+//
+// Cuts a block of nn ops into groups that become kernels. A group has a root,
+// what may stand before it (prologue) and after it (epilogue):
+//
+//   kind         root                     prologue        epilogue
+//   map          elementwise, gather      (same space)    (same space)
+//   contraction  contract, convolution    views           elementwise
+//   window       pooling                  -               elementwise
+//   rows         reductions over trailing elementwise     elementwise over the
+//                axes, softmax                            rows or over the
+//                space
+//   sums         other reductions over    elementwise,    elementwise over the
+//                the same axes            not used        result
+//                                         elsewhere
+//   single       pad, concatenate, scatter, ...
+//
+// The space of a group is the shape over which it iterates, without sizes of
+// 1. Cheap ops that only say where a value comes from (constants, broadcasts,
+// slices, unit reshapes, arithmetic on scalars) are copied into each kernel
+// that reads them; see `Grouping::isFree`. Groups stay acyclic: an op joins a
+// group only if none of its operands comes from a group that needs that group's
+// results.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef CORNU_PASSES_GRAPH_FUSE_GROUPING_H
+#define CORNU_PASSES_GRAPH_FUSE_GROUPING_H
+
+#include "dialect/nn/NN.h"
+#include "dialect/nn/ShapeRules.h"
+
+#include "llvm/ADT/BitVector.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <optional>
+#include <vector>
+
+namespace cornu::graph {
+
+enum class GroupKind {
+  map,
+  contraction,
+  window,
+  rows,
+  sums,
+  single,
+  outside, // an op that stays in the entry: read, assign, scan, reshape
+};
+
+struct Group {
+  GroupKind kind;
+  nn::Shape space;
+  /// For rows and sums: the axes, and the space without them.
+  llvm::SmallVector<int64_t> axes;
+  nn::Shape reduced;
+  llvm::SmallVector<mlir::Operation *> ops;
+  /// The groups on whose results this one depends, through others too.
+  llvm::BitVector dependences;
+  /// A map of late ops, see Grouping::isLate.
+  bool isLate = false;
+  bool isMerged = false;
+};
+
+/// True for ops that the entry can do as a view of a tensor.
+bool isView(mlir::Operation *op);
+
+/// True for contractions and convolutions.
+bool isContraction(mlir::Operation *op);
+
+class Grouping {
+public:
+  explicit Grouping(mlir::Block &block);
+
+  llvm::ArrayRef<Group> groups() const { return all; }
+  /// True for ops that are not worth a kernel: each kernel that reads the
+  /// result computes it.
+  bool isFree(mlir::Operation *op) const;
+  /// The group of an op; none for free ops.
+  std::optional<unsigned> groupOf(mlir::Operation *op) const;
+  /// The groups whose results the op reads, through free ops too.
+  llvm::SetVector<unsigned> sourcesOf(mlir::Operation *op) const;
+  /// All groups, each after those it depends on; updates of a variable after
+  /// the other readers of its old value, and as early as that allows.
+  llvm::SmallVector<unsigned> schedule();
+
+private:
+  void copyCheapOps();
+  void findComparisons();
+  bool readsTensors(mlir::Operation *user) const;
+  void separateFreeResults();
+  void findLateOps();
+  void place(mlir::Operation *op);
+  Group describe(mlir::Operation *op) const;
+  std::optional<unsigned> findTarget(mlir::Operation *op, const Group &alone);
+  bool accepts(const Group &group, mlir::Operation *op,
+               const Group &alone) const;
+  bool readsOnlyInside(const Group &prologue, const Group &sums) const;
+  std::optional<unsigned> findSibling(mlir::Operation *op,
+                                      const Group &alone) const;
+  bool canAdd(unsigned group, mlir::Operation *op) const;
+  void add(unsigned group, mlir::Operation *op);
+  bool canMerge(unsigned a, unsigned b) const;
+  void merge(unsigned into, unsigned from);
+  void absorbProducers(unsigned group, mlir::Operation *op);
+  bool isPrivateMap(unsigned from, unsigned into) const;
+  void orderUpdates(llvm::DenseSet<unsigned> &updates);
+  void addDependences(unsigned group, const llvm::BitVector &dependences);
+  unsigned create(Group group);
+
+  mlir::Block &block;
+  unsigned capacity = 0; // more than there will be groups
+  std::vector<Group> all;
+  /// Ops that are better computed where they are read than where their operand
+  /// is: steps of an optimizer (they run in place on the state, in kernels of
+  /// their own), and what only sums over a tensor or such steps read.
+  llvm::DenseSet<mlir::Operation *> late;
+  /// Comparisons of a stored tensor with a number, for example the sign that
+  /// the derivative of relu needs; they are free.
+  llvm::DenseSet<mlir::Operation *> comparisons;
+  llvm::DenseMap<mlir::Operation *, unsigned> index;
+};
+
+} // namespace cornu::graph
+
+#endif // CORNU_PASSES_GRAPH_FUSE_GROUPING_H
