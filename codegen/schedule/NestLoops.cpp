@@ -85,7 +85,8 @@ SmallVector<NestRange> fullRanges(OpBuilder &builder, linalg::GenericOp op) {
       for (auto [dim, expr] : llvm::enumerate(maps[i].getResults()))
         if (auto d = dyn_cast<AffineDimExpr>(expr))
           if (!size && d.getPosition() == loop)
-            size = memref::DimOp::create(builder, loc, op->getOperand(i), dim);
+            size = builder.createOrFold<memref::DimOp>(loc, op->getOperand(i),
+                                                       dim);
     assert(size && "every loop runs over a dimension of an operand");
     ranges.push_back({zero, size});
   }

@@ -112,13 +112,13 @@ void resolveFills(RewriterBase &rewriter, Block &block) {
 // Grouping
 //===----------------------------------------------------------------------===//
 
-/// The loop that most operands run along in memory, or none.
+/// The loop that most operands run along in memory, large ones above all.
 static std::optional<unsigned> contiguousLoop(linalg::GenericOp op) {
   SmallVector<unsigned> votes(op.getNumLoops(), 0);
   for (AffineMap map : op.getIndexingMapsArray())
-    if (map.getNumResults())
+    if (unsigned rank = map.getNumResults())
       if (auto loop = plainLoop(map.getResults().back()))
-        ++votes[*loop];
+        votes[*loop] += rank * rank;
   if (votes.empty())
     return std::nullopt;
   unsigned best = llvm::max_element(votes) - votes.begin();

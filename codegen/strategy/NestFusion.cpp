@@ -149,7 +149,16 @@ void generalizeOps(RewriterBase &rewriter, func::FuncOp kernel) {
     }
     (void)linalg::generalizeNamedOp(rewriter, cast<linalg::LinalgOp>(op));
   }
-  // So is a generic that only yields one.
+  // A buffer must not stay for its size alone.
+  SmallVector<memref::DimOp> dims;
+  kernel.walk([&](memref::DimOp op) { dims.push_back(op); });
+  for (memref::DimOp dim : dims) {
+    rewriter.setInsertionPoint(dim);
+    if (auto index = dim.getConstantIndex())
+      rewriter.replaceOp(dim, rewriter.createOrFold<memref::DimOp>(
+                                  dim.getLoc(), dim.getSource(), *index));
+  }
+  // A generic that only yields a constant is a fill.
   SmallVector<linalg::GenericOp> generics;
   kernel.walk([&](linalg::GenericOp op) { generics.push_back(op); });
   for (linalg::GenericOp op : generics) {
