@@ -387,6 +387,12 @@ static bool removeInputPadding(RewriterBase &rewriter, Padded padded) {
         break; // the reader is another op now
       }
     }
+  // Nobody reads the padded buffer any more: nothing needs to be copied in.
+  bool read = llvm::any_of(padded.buffer->getUsers(), [](Operation *user) {
+    return isa<linalg::GenericOp>(user);
+  });
+  if (!read && isCopy)
+    rewriter.eraseOp(writer);
   return changed;
 }
 
