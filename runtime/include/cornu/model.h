@@ -114,7 +114,8 @@ typedef struct cornu_model {
   /* targets: num_targets arrays of true values, then num_targets arrays of
    * `batch` float32 sample weights, each of which may be NULL (all ones).
    * metrics: NULL, or receives num_metrics running results. Both are NULL
-   * entries in a model compiled with --inference-only. */
+   * entries in a model compiled with --inference-only. The scratch block is
+   * sized by evaluate_scratch or train_scratch, for this batch. */
   int (*evaluate_step)(void *state, const void *const *inputs,
                        const void *const *targets, int64_t batch,
                        float *metrics, void *scratch);
@@ -123,13 +124,15 @@ typedef struct cornu_model {
                     void *scratch);
   /* The two halves of train_step, for callers that reduce gradients between
    * machines. The gradient block has the layout of the state block's
-   * trainable variables: gradient_bytes, same offsets. */
+   * trainable variables: gradient_bytes, same offsets. Scratch: train_scratch,
+   * for any batch in apply_gradients. */
   uint64_t gradient_bytes;
   int (*gradients)(void *state, const void *const *inputs,
                    const void *const *targets, int64_t batch, void *gradients,
                    float *metrics, void *scratch);
   int (*apply_gradients)(void *state, const void *gradients, void *scratch);
-  /* Current results of the metrics, num_metrics floats. */
+  /* Current results of the metrics, num_metrics floats. Scratch:
+   * evaluate_scratch, for any batch. */
   int (*metric_results)(const void *state, float *metrics, void *scratch);
 } cornu_model;
 

@@ -23,7 +23,7 @@ protected:
       read(path(name));
     }
     std::mt19937 engine(3);
-    for (int round = 0; round < 2000; ++round) {
+    for (int round = 0; round < 500; ++round) {
       std::string bad = good;
       for (unsigned changes = 1 + engine() % 3; changes; --changes)
         bad[engine() % bad.size()] = char(engine());
