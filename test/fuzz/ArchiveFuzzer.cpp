@@ -72,8 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size == 0)
     return 0;
   const Form &form = kForms[data[size - 1] % std::size(kForms)];
-  std::string bytes =
-      write(std::string("model") + form.suffix, data, size - 1);
+  std::string bytes = write(std::string("model") + form.suffix, data, size - 1);
   std::string model =
       form.weights ? write("m.json", kModel, sizeof(kModel) - 1) : bytes;
   Diagnostics diagnostics(model);
