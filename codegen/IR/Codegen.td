@@ -69,19 +69,23 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
       * `pack_right`: the right operand is repacked in panels of `nr` lanes;
       * `flatten_rows`: a tile may span several rows loops, with an address of
         its own for each row; else it stays within the innermost one;
+      * `single_row_nr`: where the number of rows is known at run time only, a
+        second version for one row has tiles of so many lanes and packs
+        nothing (0: no such version);
       * `serial`: a kernel of fewer multiply-adds runs without the pool.
 
     ```mlir
     #codegen.contraction<mr = 6, nr = 16, mc = 144, nc = 512, kc = 256,
                          copy_left = false, copy_right = false,
                          pack_right = true, flatten_rows = false,
-                         serial = 200000>
+                         single_row_nr = 64, serial = 200000>
     ```
   }];
   let parameters = (ins "int64_t":$mr, "int64_t":$nr, "int64_t":$mc,
                         "int64_t":$nc, "int64_t":$kc, "bool":$copy_left,
                         "bool":$copy_right, "bool":$pack_right,
-                        "bool":$flatten_rows, "int64_t":$serial);
+                        "bool":$flatten_rows, "int64_t":$single_row_nr,
+                        "int64_t":$serial);
 }
 
 def Codegen_NestKind : I32EnumAttr<"NestKind", "how a nest treats its outputs",

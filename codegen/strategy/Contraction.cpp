@@ -57,7 +57,7 @@ struct Blocking {
   int64_t mr = 1, nr = 1, mc = 1, nc = 1, kc = 1;
   bool copyLeft = false, copyRight = false, packRight = false;
   bool flattenRows = false;
-  int64_t serial = 0;
+  int64_t singleRowNr = 0, serial = 0;
 };
 } // namespace
 
@@ -139,12 +139,28 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
                            inner % blocking.mr != 0 &&
                            inner < 4 * blocking.mr && !form->sharedLane;
   }
+  // A left operand whose rows are contiguous is copied where its steps are pages or large parts of them apart: the copy is read
+  // lane / nr times, from few pages and all cache sets.
+  if (!form->reduction.empty() && !form->sharedLane) {
+    int64_t nearest = std::numeric_limits<int64_t>::max();
+    for (unsigned loop : form->reduction)
+      nearest = std::min(nearest, std::abs(strideOf(op, form->left, loop)
+                                               .value_or(nearest)));
+    blocking.copyLeft = nearest != std::numeric_limits<int64_t>::max() &&
+                        nearest * bytes >= 1024 && lane >= 4 * blocking.nr &&
+                        blocking.packRight;
+  }
+  // One row: enough lanes that the latency of the multiply-adds is hidden and
+  // half of the registers stay free for what they load.
+  if (contiguous && !form->sharedLane && rows == kManyRows)
+    blocking.singleRowNr = std::min<int64_t>(
+        target.vectorRegisters / 2 * lanes, std::max<int64_t>(lane, 1));
   // A fork and join costs a few microseconds; so much is done in ten.
   blocking.serial = 200000;
   return Attribute(ContractionAttr::get(
       op.getContext(), blocking.mr, blocking.nr, blocking.mc, blocking.nc,
       blocking.kc, blocking.copyLeft, blocking.copyRight, blocking.packRight,
-      blocking.flattenRows, blocking.serial));
+      blocking.flattenRows, blocking.singleRowNr, blocking.serial));
 }
 
 } // namespace cornu::codegen

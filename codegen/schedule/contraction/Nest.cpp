@@ -18,6 +18,9 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
+/// Lanes of a task of the single-row version.
+static constexpr int64_t kSingleRowLanes = 128;
+
 ContractionNest::ContractionNest(RewriterBase &rewriter, linalg::GenericOp root,
                                  ContractionForm form, ContractionFusion fusion,
                                  ContractionAttr strategy, unsigned vectorWidth)
@@ -166,7 +169,6 @@ void ContractionNest::prepare() {
   copies[1] = fusion.inputs[1].needsCopy() ||
               (form.left == 1 ? strategy.getCopyLeft()
                               : strategy.getCopyRight());
-  KnownStrides known[3];
   for (unsigned number = 0; number < 3; ++number) {
     Value operand = root->getOperand(number);
     known[number] =
@@ -176,7 +178,10 @@ void ContractionNest::prepare() {
     if (number == 2 && !(fusion.outputUnused && fusion.startsAtZero))
       output = LinearView::of(builder, loc, operand, maps[2]);
   }
+}
 
+/// Merges and blocks the loops as the strategy says.
+void ContractionNest::plan() {
   // A copied region has the strides of its block, so that merged loops must
   // lie in a block in full, and without a gap.
   auto dense = [&](ArrayRef<unsigned> numbers) {
@@ -190,6 +195,15 @@ void ContractionNest::prepare() {
     };
   };
   SmallVector<unsigned> both = {0, 1}, leftOnly = {form.left};
+  // The innermost reduction loop is the one that walks the operands' memory.
+  auto distance = [&](unsigned loop) {
+    int64_t far = std::numeric_limits<int64_t>::max();
+    return std::max(std::abs(known[0][loop].value_or(far)),
+                    std::abs(known[1][loop].value_or(far)));
+  };
+  llvm::sort(form.reduction, [&](unsigned a, unsigned b) {
+    return std::make_pair(-distance(a), a) < std::make_pair(-distance(b), b);
+  });
   constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max() / 4;
   reductionLoops = mergeLoops(
       math, form.reduction, extents, {known[0], known[1]},
@@ -211,6 +225,7 @@ void ContractionNest::prepare() {
     keepWhole(reductionLoops);
   if (copies[form.left])
     keepWhole(rowLoops);
+  reductionBlocked = false;
   for (NestLoop &loop : reductionLoops)
     reductionBlocked |= loop.staticExtent() != loop.step;
   rowBlock = 1;
@@ -474,9 +489,49 @@ void ContractionNest::emitRowTiles(const LaneTile &lanes) {
 // Everything
 //===----------------------------------------------------------------------===//
 
+/// With one row, every element of the right operand is used once: a tile of
+/// many lanes, nothing packed, the reduction in one block.
+void ContractionNest::emitSingleRow(unsigned loop) {
+  ContractionAttr general = strategy;
+  Value extent = extents[loop];
+  strategy = ContractionAttr::get(
+      general.getContext(), /*mr=*/1, general.getSingleRowNr(), /*mc=*/1,
+      std::max<int64_t>(kSingleRowLanes, general.getSingleRowNr()),
+      /*kc=*/std::numeric_limits<int32_t>::max(), general.getCopyLeft(),
+      general.getCopyRight(), /*pack_right=*/false, /*flatten_rows=*/false,
+      /*single_row_nr=*/0, general.getSerial());
+  extents[loop] = math.constant(1);
+  plan();
+  emitGrid();
+  strategy = general;
+  extents[loop] = extent;
+}
+
+void ContractionNest::emitVersions() {
+  // The loop that decides whether there is one row.
+  std::optional<unsigned> loop;
+  int64_t others = 1;
+  for (unsigned row : form.rows) {
+    if (std::optional<int64_t> extent = constantOf(extents[row]))
+      others *= *extent;
+    else
+      others = loop ? 0 : (loop = row, others);
+  }
+  auto general = [&] {
+    plan();
+    emitGrid();
+  };
+  if (!loop || others != 1 || strategy.getSingleRowNr() == 0)
+    return general();
+  Value single =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                            extents[*loop], math.constant(1));
+  ifElse(single, [&] { emitSingleRow(*loop); }, general);
+}
+
 LogicalResult ContractionNest::emit() {
   prepare();
-  emitGrid();
+  emitVersions();
   if (workspaceNeeded)
     requireWorkspace(root->getParentOfType<func::FuncOp>(), workspaceNeeded);
 

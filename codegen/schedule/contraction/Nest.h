@@ -62,6 +62,9 @@ public:
 private:
   // Nest.cpp: setting up, and the loops from the task down to the tile.
   void prepare();
+  void plan();
+  void emitVersions();
+  void emitSingleRow(unsigned loop);
   void hoistOperands();
   void emitGrid();
   void emitTask(mlir::Value task, mlir::Value worker);
@@ -132,6 +135,7 @@ private:
   llvm::SmallVector<mlir::AffineMap> maps;
   llvm::SmallVector<NestLoop> rowLoops, reductionLoops;
   bool copies[2] = {false, false};
+  KnownStrides known[3];
   LinearView views[2], output;
   /// Whether tiles stay within the innermost row loop.
   bool rowTilesInRun = false;
