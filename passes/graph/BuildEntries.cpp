@@ -16,6 +16,7 @@
 #include "passes/graph/Specialize.h"
 #include "passes/graph/Variables.h"
 #include "passes/graph/optimizer/Optimizer.h"
+#include "passes/graph/simplify/Simplify.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -201,6 +202,12 @@ void Entry::addMetrics(Mode mode) {
 }
 
 FailureOr<SmallVector<Trained>> Entry::addGradients() {
+  // Derivatives of the simple form are simple. The loss may be rewritten: the
+  // terminator keeps it meanwhile.
+  end->insertOperands(end->getNumOperands(), loss);
+  simplify(function);
+  loss = end->getOperand(end->getNumOperands() - 1);
+  end->eraseOperand(end->getNumOperands() - 1);
   // One value per variable, whatever the number of its reads.
   if (failed(promoteVariables(function)))
     return failure();

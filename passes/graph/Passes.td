@@ -40,6 +40,16 @@ def PromoteVariables : Pass<"nn-promote-variables", "::mlir::func::FuncOp"> {
   let summary = "read variables first, assign them last, pass values in between";
 }
 
+def Simplify : Pass<"nn-simplify", "::mlir::func::FuncOp"> {
+  let summary = "rewrite to equal values with less work";
+  let description = [{
+    Softmax with cross-entropy as one stable form, transposes into contractions,
+    broadcasts into elementwise ops, padding into convolutions, work of all
+    steps out of scans, dead results of scans. See simplify/Simplify.h.
+  }];
+  let dependentDialects = ["::cornu::nn::NNDialect"];
+}
+
 def Fuse : Pass<"nn-fuse", "::mlir::ModuleOp"> {
   let summary = "group ops into kernels and outline them";
   let description = [{

@@ -15,8 +15,11 @@ void buildGraphPipeline(OpPassManager &manager, const GraphOptions &options) {
   BuildEntriesOptions entries;
   entries.inferenceOnly = options.inferenceOnly;
   manager.addPass(createBuildEntries(entries));
+  // Less work; nothing twice, nothing for nothing
+  manager.addNestedPass<func::FuncOp>(createSimplify());
   manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   manager.addNestedPass<func::FuncOp>(createCSEPass());
+  manager.addNestedPass<func::FuncOp>(createSimplify());
   // Lists of ops -> lists of kernels
   manager.addPass(createFuse());
   manager.addNestedPass<func::FuncOp>(createCSEPass());

@@ -439,48 +439,57 @@ bool Grouping::isPrivateMap(unsigned from, unsigned into) const {
   });
 }
 
-/// Merges into the op's group the other groups that feed it and fit.
+/// Whether the group `from`, which feeds `into`, may become part of it.
+/// `isEpilogue` tells that an op other than the root reads `from`.
+bool Grouping::absorbs(unsigned intoIndex, unsigned fromIndex,
+                       bool isEpilogue) const {
+  const Group &from = all[fromIndex], &into = all[intoIndex];
+  bool isSame = from.space == into.space;
+  bool isMap = from.kind == GroupKind::map;
+  switch (into.kind) {
+  case GroupKind::map:
+    if (isMap)
+      return isSame && from.isLate == into.isLate;
+    return from.kind == GroupKind::rows &&
+           (isSame || from.reduced == into.space) && !into.isLate &&
+           llvm::all_of(into.ops, nn::isElementwise);
+  case GroupKind::rows:
+    if (isMap)
+      return isSame || from.space == into.reduced;
+    return from.kind == GroupKind::rows && isSame && from.axes == into.axes;
+  case GroupKind::sums:
+    return isMap && isSame && readsOnlyInside(from, into);
+  case GroupKind::contraction:
+  case GroupKind::window:
+    return isEpilogue && isPrivateMap(fromIndex, intoIndex);
+  case GroupKind::single:
+  case GroupKind::outside:
+    return false;
+  }
+  llvm_unreachable("unknown kind of group");
+}
+
+/// Merges into the op's group the groups that feed it and fit, until no more
+/// does.
 void Grouping::absorbProducers(unsigned group, Operation *op) {
-  for (unsigned source : sourcesOf(op)) {
-    if (source == group || all[source].isMerged)
-      continue;
-    const Group &from = all[source], &into = all[group];
-    bool isSame = from.space == into.space;
-    bool fits = false, keepsSource = false;
-    switch (into.kind) {
-    case GroupKind::map:
-      if (from.kind == GroupKind::map)
-        fits = isSame && from.isLate == into.isLate;
-      else if (from.kind == GroupKind::rows)
-        fits = keepsSource = (isSame || from.reduced == into.space) &&
-                             !into.isLate &&
-                             llvm::all_of(into.ops, nn::isElementwise);
-      break;
-    case GroupKind::rows:
-      if (from.kind == GroupKind::map)
-        fits = isSame || from.space == into.reduced;
-      else
-        fits = from.kind == GroupKind::rows && isSame && from.axes == into.axes;
-      break;
-    case GroupKind::sums:
-      fits =
-          from.kind == GroupKind::map && isSame && readsOnlyInside(from, into);
-      break;
-    case GroupKind::contraction:
-    case GroupKind::window:
-      fits = op != into.ops.front() && isPrivateMap(source, group);
-      break;
-    case GroupKind::single:
-    case GroupKind::outside:
-      return;
-    }
-    if (!fits || !canMerge(group, source))
-      continue;
-    if (keepsSource) {
-      merge(source, group);
-      group = source;
-    } else {
-      merge(group, source);
+  SmallVector<Operation *> work{op};
+  while (!work.empty()) {
+    Operation *reader = work.pop_back_val();
+    for (unsigned source : sourcesOf(reader)) {
+      if (source == group || all[source].isMerged ||
+          !absorbs(group, source, reader != all[group].ops.front()) ||
+          !canMerge(group, source))
+        continue;
+      llvm::append_range(work, all[source].ops);
+      // A map that follows rows becomes part of the rows.
+      if (all[source].kind == GroupKind::rows &&
+          all[group].kind == GroupKind::map) {
+        llvm::append_range(work, all[group].ops);
+        merge(source, group);
+        group = source;
+      } else {
+        merge(group, source);
+      }
     }
   }
 }

@@ -104,6 +104,7 @@ private:
   bool canMerge(unsigned a, unsigned b) const;
   void merge(unsigned into, unsigned from);
   void absorbProducers(unsigned group, mlir::Operation *op);
+  bool absorbs(unsigned into, unsigned from, bool isEpilogue) const;
   bool isPrivateMap(unsigned from, unsigned into) const;
   void orderUpdates(llvm::DenseSet<unsigned> &updates);
   void addDependences(unsigned group, const llvm::BitVector &dependences);
