@@ -68,7 +68,7 @@ static Error runCommand(const cornu_model &model, const CommandRow &row,
   if (Error error = arguments.integer("--threads", 1, threads))
     return error;
   cornu_set_worker_count(threads);
-  handleTruncation();
+  handleFileSignals();
   if (Error error = row.function(model, arguments))
     return error;
   return finishOutput();

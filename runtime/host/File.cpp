@@ -190,10 +190,12 @@ static void onTruncation(int) {
   _exit(1);
 }
 
-void handleTruncation() {
+void handleFileSignals() {
   struct sigaction action = {};
   action.sa_handler = onTruncation;
   sigaction(SIGBUS, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  sigaction(SIGXFSZ, &action, nullptr);
 }
 
 } // namespace cornu::runtime

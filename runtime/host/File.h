@@ -18,7 +18,7 @@
 namespace cornu::runtime {
 
 /// Bytes of a file. Reading them can raise SIGBUS if another process truncates
-/// the file meanwhile; see handleTruncation.
+/// the file meanwhile; see handleFileSignals.
 struct Bytes {
   const char *data = nullptr;
   uint64_t size = 0;
@@ -87,8 +87,9 @@ private:
 bool fileExists(const char *path);
 
 /// Turns the SIGBUS of a mapped file that shrinks into a message and exit
-/// code 1.
-void handleTruncation();
+/// code 1, and the SIGXFSZ of a file that grows beyond a limit into a failing
+/// write.
+void handleFileSignals();
 
 } // namespace cornu::runtime
 

@@ -2,8 +2,6 @@
 // written.
 #include "Workspace.h"
 
-#include <csignal>
-
 namespace {
 
 class ProgramError : public Workspace {
@@ -112,6 +110,28 @@ TEST_F(ProgramError, FullDisk) {
   EXPECT_EQ(error("regression predict x.npy --output nodir/p.npy"),
             "cannot create 'nodir/p.npy': No such file or directory; check the "
             "path");
+}
+
+// The disk fills up while a file is being written.
+TEST_F(ProgramError, FileSizeLimit) {
+  for (const char *command :
+       {"predict x.npy --output p.npy", "predict x.npy --output p.npz",
+        "fit --input x.npy --target y.npy --save w.safetensors"}) {
+    Result result = run(std::string("regression ") + command, "ulimit -f 1; ");
+    EXPECT_EQ(result.code, 1) << command;
+    EXPECT_NE(result.err.find("File too large"), std::string::npos)
+        << result.err;
+    EXPECT_EQ(files().size(), 2u) << command; // only the data
+  }
+}
+
+TEST_F(ProgramError, DataThatShrinkMeanwhile) {
+  Result result = interrupt("regression fit --input x.npy --target y.npy "
+                            "--epochs 1000000",
+                            0, 0, [&] { write("x.npy", ""); });
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.err, "error: a data file became shorter while it was being "
+                        "read; another program has changed it\n");
 }
 
 TEST_F(ProgramError, FullStandardOutput) {

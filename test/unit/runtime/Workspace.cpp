@@ -66,20 +66,23 @@ static pid_t start(const std::string &folder, const std::string &line) {
   return child;
 }
 
-Result Workspace::run(const std::string &command) const {
-  pid_t child = start(folder, shellLine(command));
+Result Workspace::run(const std::string &command,
+                      const std::string &before) const {
+  pid_t child = start(folder, before + shellLine(command));
   int status = 0;
   waitpid(child, &status, 0);
   return collect(status);
 }
 
 Result Workspace::interrupt(const std::string &command, int signal,
-                            int milliseconds) const {
+                            int milliseconds,
+                            const std::function<void()> &then) const {
   pid_t child = start(folder, shellLine(command));
   // Until it prints something, it may not have got as far as the first batch.
   for (int wait = 0; wait < 5000 && read(".out").empty(); ++wait)
     usleep(1000);
   usleep(useconds_t(milliseconds) * 1000);
+  then();
   kill(child, signal);
   int status = 0;
   waitpid(child, &status, 0);

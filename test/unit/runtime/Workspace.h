@@ -12,6 +12,7 @@
 #define CORNU_TEST_UNIT_RUNTIME_WORKSPACE_H
 
 #include <cstdint>
+#include <functional>
 #include <gtest/gtest.h>
 #include <string>
 #include <vector>
@@ -36,11 +37,13 @@ protected:
 
   /// Runs a mock program, "regression fit --epochs 2 ...", through the shell
   /// in the folder.
-  Result run(const std::string &command) const;
-  /// Starts it, sends a signal `milliseconds` after its first output, and
-  /// waits for its end.
-  Result interrupt(const std::string &command, int signal,
-                   int milliseconds) const;
+  /// `before` is a shell command that comes first, "ulimit -f 1;".
+  Result run(const std::string &command, const std::string &before = "") const;
+  /// Starts it, waits for its first output and `milliseconds` more, calls
+  /// `then`, sends a signal, and waits for its end.
+  Result interrupt(
+      const std::string &command, int signal, int milliseconds,
+      const std::function<void()> &then = [] {}) const;
 
   std::string folder;
 
