@@ -24,7 +24,7 @@ HERE = pathlib.Path(__file__).parent
 # To be raised when this file, forms.py, names.py or keras2.py change what they write.
 VERSION = 1
 # Fields of a case that only the comparison reads.
-COMPARISON = ("idle", "tolerance", "change_tolerance", "script", "timeout", "heavy", "compile_flags")
+COMPARISON = ("family", "idle", "tolerance", "change_tolerance", "script", "timeout", "heavy", "compile_flags")
 
 
 def key(case):
