@@ -147,28 +147,38 @@ static Value logSoftmax(Math &m, const Json &config, Value x) {
   return overAxes(m, config, x, true);
 }
 
-// Martins and Astudillo (2016): x_i stays in the support if
-// 1 + k_i x_i > s_i, where k_i and s_i are the number and the sum of all
-// x_j >= x_i; then max(x - tau, 0) with tau = (sum of the support - 1) / its
-// size. Comparing all pairs needs no sort.
+// As Keras 3 computes it: with the elements sorted downward, c_r the sum of the
+// first r, and the support where z_r > (c_r - 1) / r,
+//
+//   tau = (sum of c_r over the support - 1) / size of the support
+//
+// (Martins and Astudillo, 2016, have the last c_r of the support in place of
+// the sum; the numbers here are Keras's.) Comparing all pairs needs no sort;
+// equal elements count in the order of their positions.
 static Value sparsemax(Math &m, const Json &config, Value x) {
   int64_t axis = m.axis(x, axisOf(config));
   if (axis < 0)
     return {};
   x = m.toFloat(x);
+  Type type = nn::elementType(x);
   bool last = axis == Math::rank(x) - 1;
   Value z = last ? x : m.swap(x, axis, -1);
+  int64_t size = Math::size(z, -1);
   Value others = m.expandDims(z, -2);
   Value self = m.expandDims(z, -1);
-  Value above = m.compare(Predicate::ge, others, self);
-  Value count = m.sum(m.convert(above, nn::elementType(z)), {-1});
-  Value total = m.sum(m.select(above, others, 0.0), {-1});
-  Value inside = m.compare(Predicate::gt,
-                           m.add(m.multiply(count, z), 1.0), total);
-  Value size = m.sum(m.convert(inside, nn::elementType(z)), {-1}, true);
-  Value support = m.sum(m.select(inside, z, 0.0), {-1}, true);
-  Value tau = m.divide(m.subtract(support, 1.0), size);
-  Value y = m.relu(m.subtract(z, tau));
+  Value position = m.iota(size, m.i32());
+  Value earlier = m.compare(Predicate::le, m.expandDims(position, 0),
+                            m.expandDims(position, 1));
+  Value ties = m.logicalAnd(m.compare(Predicate::eq, others, self), earlier);
+  Value before = m.logicalOr(m.compare(Predicate::gt, others, self), ties);
+  Value rank = m.sum(m.convert(before, type), {-1});
+  Value total = m.sum(m.select(before, others, 0.0), {-1});
+  Value bound = m.divide(m.subtract(total, 1.0), rank);
+  Value inside = m.compare(Predicate::gt, z, bound);
+  Value count = m.sum(m.convert(inside, type), {-1}, true);
+  Value sums = m.sum(m.select(inside, total, 0.0), {-1}, true);
+  Value tau = m.divide(m.subtract(sums, 1.0), count);
+  Value y = m.maximum(m.subtract(z, tau), 0.0);
   return last ? y : m.swap(y, axis, -1);
 }
 

@@ -64,14 +64,15 @@ static bool isObjectWithClass(const Json &json) {
   return json.isObject() && json.has("class_name");
 }
 
-// The entry for each output; `shared` if one entry stands for all of them.
+// The entry for each output: one for all, a list, or a dict by name.
 static std::vector<const Json *> perOutput(ModelBuilder &model,
                                            const Json &config,
                                            ArrayRef<Output> outputs,
                                            StringRef what) {
   static const Json none;
   std::vector<const Json *> out(outputs.size(), &none);
-  if (config.isNull())
+  // No metrics: null or an empty list.
+  if (config.isNull() || (config.isArray() && config.size() == 0))
     return out;
   if (config.isObject() && !isObjectWithClass(config)) {
     for (size_t i = 0; i < config.size(); ++i) {
