@@ -2,6 +2,7 @@
 
 #include "tools/registry/Registry.h"
 #include "codegen/IR/Codegen.h"
+#include "codegen/Pipeline.h"
 #include "codegen/emit/Passes.h"
 #include "codegen/schedule/Schedule.h"
 #include "codegen/strategy/Strategy.h"
@@ -94,6 +95,7 @@ void registerCompilerPasses() {
   codegen::registerTargetPasses();
   codegen::registerStrategyPasses();
   codegen::registerSchedulePasses();
+  codegen::registerKernelsPipeline();
   codegen::registerEmitPasses();
 }
 

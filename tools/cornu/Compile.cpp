@@ -1,0 +1,365 @@
+//===- Compile.cpp - cornu compile ----------------------------------------===//
+
+#include "codegen/emit/Header.h"
+#include "codegen/emit/Link.h"
+#include "codegen/emit/Object.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/Path.h"
+#include "passes/buffer/Buffer.h"
+#include "tools/cornu/Commands.h"
+#include "tools/cornu/Model.h"
+#include "tools/cornu/Stages.h"
+
+using namespace mlir;
+
+namespace cornu::tools {
+
+namespace {
+
+enum class Output { Executable, Object, StaticLibrary, SharedLibrary, Text };
+
+struct CompileOptions {
+  Output output = Output::Executable;
+  std::string path;
+  Stage lastStage = Stage::LLVM;
+  bool assembly = false;
+  StageOptions stages;
+  codegen::MachineCodeOptions machine;
+};
+
+/// The name by which the model's functions begin: that of the file, without
+/// folder, extension and `lib`.
+std::string modelName(const CompileOptions &options,
+                      const frontend::ImportedModel &model) {
+  if (options.output == Output::Text)
+    return codegen::toCIdentifier(model.name.empty() ? "model" : model.name);
+  llvm::StringRef stem = llvm::sys::path::stem(options.path);
+  if (options.output == Output::StaticLibrary ||
+      options.output == Output::SharedLibrary)
+    stem.consume_front("lib");
+  return codegen::toCIdentifier(stem);
+}
+
+std::string defaultPath(Output output, llvm::StringRef model) {
+  std::string stem = llvm::sys::path::stem(model).str();
+  switch (output) {
+  case Output::Executable:
+    return stem;
+  case Output::Object:
+    return stem + ".o";
+  case Output::StaticLibrary:
+    return "lib" + stem + ".a";
+  case Output::SharedLibrary:
+    return "lib" + stem + ".so";
+  case Output::Text:
+    return "-";
+  }
+  return stem;
+}
+
+/// Which file is wanted, and where.
+bool readOutput(const Arguments &arguments, llvm::StringRef model,
+                CompileOptions &options) {
+  struct Kind {
+    llvm::StringLiteral flag;
+    Output output;
+  };
+  constexpr Kind kinds[] = {{"-c", Output::Object},
+                            {"--static-lib", Output::StaticLibrary},
+                            {"--shared", Output::SharedLibrary},
+                            {"--emit", Output::Text}};
+  const Kind *chosen = nullptr;
+  for (const Kind &kind : kinds) {
+    if (!arguments.has(kind.flag))
+      continue;
+    if (chosen) {
+      printError("'" + chosen->flag + "' and '" + kind.flag +
+                 "' exclude each other");
+      return false;
+    }
+    chosen = &kind;
+  }
+  if (chosen)
+    options.output = chosen->output;
+  options.path = arguments.value("-o").str();
+  if (chosen && (options.output == Output::StaticLibrary ||
+                 options.output == Output::SharedLibrary))
+    if (llvm::StringRef given = arguments.value(chosen->flag); !given.empty())
+      options.path = given.str();
+  if (options.path.empty())
+    options.path = defaultPath(options.output, model);
+  if (options.output != Output::Text && options.path == "-") {
+    printError("only --emit can write to the standard output");
+    return false;
+  }
+  if (options.output != Output::Text)
+    if (auto same = [&] {
+          bool result = false;
+          return !llvm::sys::fs::equivalent(options.path, model, result) &&
+                 result;
+        }();
+        same) {
+      printError("the output '" + options.path + "' is the model itself; "
+                                                 "choose another with -o");
+      return false;
+    }
+  if (options.output != Output::Text)
+    return true;
+
+  llvm::StringRef stage = arguments.value("--emit");
+  if (auto known = stageNamed(stage)) {
+    options.lastStage = *known;
+  } else if (stage == "asm") {
+    options.assembly = true;
+  } else if (stage == "ptx" || stage == "spirv") {
+    printError("--emit=" + stage + " needs code for a GPU, which this version "
+                                   "cannot make; it makes code for CPUs");
+    return false;
+  } else {
+    printError("no stage '" + stage +
+               "': --emit=nn|graph|linalg|buffers|kernels|llvm|asm");
+    return false;
+  }
+  return true;
+}
+
+bool readTarget(const Arguments &arguments, CompileOptions &options) {
+  llvm::StringRef triple = arguments.value("--target");
+  if (triple == "cuda" || triple == "vulkan") {
+    printError("--target=" + triple +
+               ": this version makes code for x86-64 and AArch64 CPUs only "
+               "(see 'cornu targets')");
+    return false;
+  }
+  std::string error;
+  auto target = codegen::Target::create({triple.str(),
+                                         arguments.value("--mcpu").str(),
+                                         arguments.value("--mattr").str()},
+                                        error);
+  if (!target) {
+    printError(error);
+    return false;
+  }
+  options.stages.target = *target;
+  return true;
+}
+
+bool readOptions(const Arguments &arguments, llvm::StringRef model,
+                 CompileOptions &options) {
+  if (!readOutput(arguments, model, options) ||
+      !readTarget(arguments, options))
+    return false;
+  for (unsigned level = 0; level <= 3; ++level)
+    if (arguments.has("-O" + std::to_string(level)))
+      options.machine.optimizationLevel = level;
+  options.machine.assembly = options.assembly;
+  options.stages.inferenceOnly = arguments.has("--inference-only");
+  options.stages.program = options.output == Output::Executable;
+  if (arguments.has("--batch")) {
+    int64_t batch = 0;
+    if (arguments.value("--batch").getAsInteger(10, batch) || batch < 1 ||
+        batch > (int64_t(1) << 31)) {
+      printError("--batch=" + arguments.value("--batch") +
+                 " is not a number of samples");
+      return false;
+    }
+    options.stages.batch = batch;
+  }
+  llvm::StringRef report = arguments.value("--memory-report", "text");
+  if (report != "text" && report != "json" && !report.empty()) {
+    printError("--memory-report is 'text' or 'json', not '" + report + "'");
+    return false;
+  }
+  return true;
+}
+
+/// How it was compiled, for `NAME info`.
+std::string describeCompilation(const CompileOptions &options,
+                                llvm::StringRef source) {
+  const codegen::Target &target = options.stages.target;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << llvm::json::Value(llvm::json::Object{
+      {"cornu", CORNU_VERSION},
+      {"source", llvm::sys::path::filename(source)},
+      {"target", target.triple.str()},
+      {"cpu", target.cpu},
+      {"features", target.features},
+      {"optimization", int64_t(options.machine.optimizationLevel)},
+      {"inference_only", options.stages.inferenceOnly}});
+  return text;
+}
+
+/// What the descriptor says and only the driver knows.
+void describeModel(ModuleOp module, const CompileOptions &options,
+                   const frontend::ImportedModel &model,
+                   llvm::StringRef source) {
+  Builder b(module.getContext());
+  NamedAttrList members;
+  if (auto known =
+          module->getAttrOfType<DictionaryAttr>(codegen::modelAttrName))
+    members = NamedAttrList(known);
+  if (options.output != Output::Text || !members.get("name"))
+    members.set("name", b.getStringAttr(modelName(options, model)));
+  members.set("compiled",
+              b.getStringAttr(describeCompilation(options, source)));
+  if (!members.get("layers")) {
+    SmallVector<Attribute> rows;
+    for (const frontend::LayerRow &layer : model.layers)
+      rows.push_back(b.getDictionaryAttr(
+          {b.getNamedAttr("name", b.getStringAttr(layer.name)),
+           b.getNamedAttr("class_name", b.getStringAttr(layer.className)),
+           b.getNamedAttr("output_shape",
+                          b.getStringAttr(shapeText(layer))),
+           b.getNamedAttr("parameters",
+                          b.getI64IntegerAttr(layer.parameters))}));
+    members.set("layers", b.getArrayAttr(rows));
+  }
+  module->setAttr(codegen::modelAttrName,
+                  members.getDictionary(module.getContext()));
+}
+
+bool report(llvm::Error error) {
+  if (!error)
+    return true;
+  printError(llvm::toString(std::move(error)));
+  return false;
+}
+
+/// NAME.h beside the object or library.
+bool writeHeaderBeside(llvm::StringRef path,
+                       const codegen::ModelDescriptor &model) {
+  llvm::SmallString<128> header(llvm::sys::path::parent_path(path));
+  llvm::sys::path::append(header, model.name + ".h");
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  codegen::writeHeader(model, os);
+  return report(codegen::writeFile(header, text));
+}
+
+bool writeOutput(ModuleOp module, const CompileOptions &options) {
+  auto model = codegen::ModelDescriptor::read(module);
+  if (failed(model))
+    return false;
+  llvm::SmallVector<char, 0> code;
+  if (failed(codegen::emitMachineCode(module, options.machine, code)))
+    return false;
+  llvm::StringRef bytes(code.data(), code.size());
+  const codegen::Target &target = options.stages.target;
+  switch (options.output) {
+  case Output::Text:
+    return report(codegen::writeFile(options.path, bytes));
+  case Output::Executable:
+    return report(codegen::linkExecutable(options.path, code, target,
+                                          {runtimeFolder()}));
+  case Output::Object:
+    return report(codegen::writeFile(options.path, bytes)) &&
+           writeHeaderBeside(options.path, *model);
+  case Output::StaticLibrary:
+    return report(codegen::writeStaticLibrary(options.path, model->name, code,
+                                              target)) &&
+           writeHeaderBeside(options.path, *model);
+  case Output::SharedLibrary:
+    return report(codegen::linkSharedLibrary(options.path, code, target)) &&
+           writeHeaderBeside(options.path, *model);
+  }
+  return false;
+}
+
+int compile(const Arguments &arguments) {
+  std::optional<std::string> source = modelPath(arguments);
+  CompileOptions options;
+  if (!source || !readOptions(arguments, *source, options))
+    return 1;
+
+  auto context = makeContext();
+  DiagnosticPrinter printer(*context, *source);
+  frontend::ImportOptions import;
+  import.optimizer = arguments.value("--optimizer").str();
+  import.loss = arguments.value("--loss").str();
+  import.metrics = arguments.value("--metrics").str();
+  import.inferenceOnly = options.stages.inferenceOnly;
+  auto model = loadModel(*context, arguments, import);
+  if (!model)
+    return 1;
+  ModuleOp module = *model->module;
+  describeModel(module, options, *model, *source);
+
+  // The report is about the plan of buffers.
+  if (arguments.has("--memory-report") && options.lastStage >= Stage::Buffers) {
+    if (failed(runStages(module, Stage::Buffers, options.stages)))
+      return 1;
+    llvm::outs() << buffer::memoryReport(
+        module, arguments.value("--memory-report") == "json");
+    llvm::outs().flush();
+  }
+  if (failed(runStages(module, options.lastStage, options.stages)) ||
+      printer.anyError())
+    return 1;
+  if (options.output != Output::Text || options.assembly)
+    return writeOutput(module, options) ? 0 : 1;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  module.print(os);
+  os << "\n";
+  return report(codegen::writeFile(options.path, text)) ? 0 : 1;
+}
+
+constexpr Option options[] = {
+    {"-o", "NAME", "The file to write; - is the standard output (--emit)"},
+    {"-c", "", "An object file NAME.o and its C header NAME.h"},
+    {"--static-lib", "[NAME.a]", "A static library and its C header"},
+    {"--shared", "[NAME.so]", "A shared library and its C header"},
+    {"--emit", "STAGE",
+     "Stop after a stage and write its IR, which cornu-opt reads:\n"
+     "nn, graph, linalg, buffers, kernels, llvm, or asm"},
+    {"--weights", "FILE",
+     "Weights of a .json model: .weights.h5 or .safetensors"},
+    {"--optimizer", "SPEC",
+     "Instead of the model's own: a Keras name or JSON"},
+    {"--loss", "SPEC", "Likewise the loss"},
+    {"--metrics", "SPEC", "Likewise the metrics"},
+    {"--inference-only", "", "Leave the training code out"},
+    {"--target", "TRIPLE",
+     "The machine to make code for; this one by default"},
+    {"--mcpu", "CPU",
+     "native, or one that 'cornu targets' lists. Without --target the code\n"
+     "is for the CPU of this machine; x86-64-v3 is portable"},
+    {"--mattr", "FEATURES", "Instructions to use or not: +avx512f,-fma"},
+    {"-O0", "", "Do not optimize the machine code"},
+    {"-O1", "", "Optimize a little"},
+    {"-O2", "", "Optimize more"},
+    {"-O3", "", "Optimize (the default)"},
+    {"--batch", "N", "Fix the batch size"},
+    {"--memory-report", "[json]", "Print what takes how much memory"},
+};
+
+} // namespace
+
+std::string shapeText(const frontend::LayerRow &layer) {
+  std::string text;
+  for (const std::vector<int64_t> &shape : layer.outputShapes) {
+    text += text.empty() ? "(" : ", (";
+    for (size_t i = 0; i < shape.size(); ++i)
+      text += (i ? ", " : "") +
+              (shape[i] < 0 ? "None" : std::to_string(shape[i]));
+    text += shape.size() == 1 ? ",)" : ")";
+  }
+  return text;
+}
+
+const Command compileCommand = {
+    "compile",
+    "MODEL -o NAME [options]",
+    "Compiles a Keras model (.keras, .h5, .json, or .mlir from --emit) into an\n"
+    "executable that predicts, evaluates and trains, or into a library.\n"
+    "--mlir-... options and -mllvm are handed to MLIR and LLVM.",
+    "  cornu compile digits.json --optimizer=adam "
+    "--loss=sparse_categorical_crossentropy \\\n"
+    "      --metrics=accuracy -o digits\n"
+    "  ./digits fit --input x.npy --target y.npy --epochs 10",
+    options,
+    compile};
+
+} // namespace cornu::tools
