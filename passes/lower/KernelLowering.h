@@ -248,6 +248,8 @@ private:
   /// Lazy values that a nest is just computing into their tensors.
   llvm::DenseSet<mlir::Value> storing;
   llvm::DenseMap<std::pair<mlir::Value, mlir::Type>, mlir::Value> views;
+  /// Reductions that are lowered or about to be.
+  llvm::DenseSet<mlir::Operation *> reducing;
   /// Raw sums of means, before the division.
   llvm::DenseMap<mlir::Operation *, Stored> sums;
 };

@@ -71,13 +71,15 @@ static bool isRelated(ReduceOp op, ArrayRef<ReduceOp> others) {
 void KernelLowering::lowerReduce(ReduceOp op) {
   SmallVector<ReduceOp> group{op};
   source.walk([&](ReduceOp other) {
-    bool done = isStored(other) || sums.count(other);
+    bool done = isStored(other) || sums.count(other) || reducing.count(other);
     bool same = tensorType(other.getInput()).getShape() ==
                     tensorType(op.getInput()).getShape() &&
                 other.getAxes() == op.getAxes();
     if (other != op && !done && same && !isRelated(other, group))
       group.push_back(other);
   });
+  // Lowering the inputs of these may lower other reductions, but not these.
+  reducing.insert(group.begin(), group.end());
   lowerReductions(group);
 }
 
