@@ -19,6 +19,7 @@
 #include "codegen/emit/Descriptor.h"
 #include "codegen/emit/Passes.h"
 #include "codegen/emit/Values.h"
+#include "dialect/nn/NN.h"
 #include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -474,11 +475,15 @@ struct EntryPoints : PassWrapper<EntryPoints, OperationPass<ModuleOp>> {
     if (failed(model) ||
         failed(EntryBuilder(module, *model).build(program)))
       return signalPassFailure();
-    dropValues(module);
+    dropVariables(module);
   }
 
-  /// The weights are globals now.
-  static void dropValues(ModuleOp module) {
+  /// What the descriptor and the globals hold now.
+  static void dropVariables(ModuleOp module) {
+    for (auto variable :
+         llvm::make_early_inc_range(module.getOps<nn::VariableOp>()))
+      variable.erase();
+    module->removeAttr("cornu.state");
     auto attr = module->getAttrOfType<DictionaryAttr>(modelAttrName);
     auto variables = attr.getAs<ArrayAttr>("variables");
     if (!variables)
