@@ -206,6 +206,7 @@ FailureOr<SmallVector<Trained>> Entry::addGradients() {
   // terminator keeps it meanwhile.
   end->insertOperands(end->getNumOperands(), loss);
   simplify(function);
+  stopGradientsOfMeans(function);
   loss = end->getOperand(end->getNumOperands() - 1);
   end->eraseOperand(end->getNumOperands() - 1);
   // One value per variable, whatever the number of its reads.

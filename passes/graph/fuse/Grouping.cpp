@@ -52,7 +52,7 @@ static bool isAlwaysFree(Operation *op) {
 }
 
 bool Grouping::isFree(Operation *op) const {
-  return isAlwaysFree(op) || comparisons.contains(op);
+  return isAlwaysFree(op) || recomputed.contains(op);
 }
 
 bool isView(Operation *op) {
@@ -73,6 +73,15 @@ static bool isMap(Operation *op) {
          isa<nn::TransposeOp, nn::ReverseOp, nn::GatherOp, nn::RandomUniformOp>(
              op) ||
          isAlwaysFree(op);
+}
+
+/// True for a concatenation of parts of one size, which a kernel can write
+/// while it computes them.
+static bool joinsEqualParts(Operation *op) {
+  auto concatenate = dyn_cast<nn::ConcatenateOp>(op);
+  return concatenate && llvm::all_of(concatenate.getInputs(), [&](Value part) {
+           return part.getType() == concatenate.getInputs().front().getType();
+         });
 }
 
 /// The axes of a reduction or softmax.
@@ -126,6 +135,9 @@ Group Grouping::describe(Operation *op) const {
   } else if (isa<nn::SumPoolOp, nn::SumPoolGradientOp, nn::MaxPoolOp,
                  nn::MaxPoolScatterOp, nn::MaxPoolGatherOp>(op)) {
     group.kind = GroupKind::window;
+  } else if (joinsEqualParts(op)) {
+    group.kind = GroupKind::map;
+    group.space = spaceOf(op->getOperand(0));
   } else {
     group.kind = isMap(op) ? GroupKind::map : GroupKind::single;
     group.isLate = late.contains(op);
@@ -149,16 +161,45 @@ bool Grouping::readsTensors(Operation *user) const {
   });
 }
 
-void Grouping::findComparisons() {
-  for (auto compare : block.getOps<nn::CompareOp>()) {
-    Operation *number = compare.getRhs().getDefiningOp();
-    bool isStored =
-        llvm::any_of(compare.getLhs().getUsers(), [&](Operation *user) {
-          return isContraction(user) || readsTensors(user);
-        });
-    if (number && isa<nn::ConstantOp>(number) && isStored &&
-        nn::tensorType(compare.getRhs()).getRank() == 0)
-      comparisons.insert(compare);
+/// True if a kernel or the caller puts the value into memory, whatever the
+/// groups will be.
+bool Grouping::isStored(Value value) const {
+  Operation *producer = value.getDefiningOp();
+  if (!producer || isa<nn::ReadOp, nn::ScanOp>(producer))
+    return true;
+  return llvm::any_of(value.getUsers(), [&](Operation *user) {
+    return readsTensors(user) || isContraction(user) || late.contains(user) ||
+           (isa<nn::ReduceOp>(user) && describe(user).kind == GroupKind::sums);
+  });
+}
+
+void Grouping::findRecomputed() {
+  constexpr unsigned kMostOps = 4; // in a row, on one tensor
+  DenseMap<Operation *, unsigned> depth;
+  for (Operation &op : block.without_terminator()) {
+    if (!isa<nn::AddOp, nn::SubtractOp, nn::MultiplyOp, nn::NegateOp,
+             nn::CompareOp>(op) ||
+        isFree(&op) || nn::tensorType(op.getResult(0)).getRank() == 0)
+      continue;
+    Shape space = spaceOf(op.getResult(0));
+    Value full;
+    unsigned numFull = 0;
+    for (Value operand : op.getOperands())
+      if (spaceOf(operand) == space) {
+        full = operand;
+        ++numFull;
+      }
+    bool isRead = llvm::any_of(op.getUsers(), [&](Operation *user) {
+      return readsTensors(user) || isContraction(user);
+    });
+    if (numFull != 1 || isRead || full.getDefiningOp<nn::ReadOp>())
+      continue;
+    Operation *before = full.getDefiningOp();
+    unsigned number = before ? depth.lookup(before) + 1 : 1;
+    if (number > kMostOps || !(recomputed.contains(before) || isStored(full)))
+      continue;
+    recomputed.insert(&op);
+    depth[&op] = number;
   }
 }
 
@@ -180,39 +221,6 @@ void Grouping::separateFreeResults() {
     for (OpOperand *use : uses)
       use->set(copy->getResult(0));
     index[copy] = ~0u; // until its turn in the order of the block
-  }
-}
-
-/// Copies for each reader the ops that combine a tensor with a computed row,
-/// such as x - mean(x): reading x again costs what reading the result would.
-void Grouping::copyCheapOps() {
-  SmallVector<Operation *> ops;
-  for (Operation &op : block.without_terminator())
-    ops.push_back(&op);
-  for (Operation *op : llvm::reverse(ops)) {
-    if (!isa<nn::AddOp, nn::SubtractOp, nn::MultiplyOp, nn::DivideOp>(op) ||
-        isFree(op))
-      continue;
-    Shape space = spaceOf(op->getResult(0));
-    unsigned full = 0, rows = 0;
-    for (Value operand : op->getOperands()) {
-      Operation *producer = operand.getDefiningOp();
-      full += spaceOf(operand) == space;
-      rows += producer && spaceOf(operand).size() < space.size() &&
-              !isa<nn::ReadOp, nn::ConstantOp>(producer);
-    }
-    SmallVector<OpOperand *> uses;
-    bool isStored = false;
-    for (OpOperand &use : op->getResult(0).getUses()) {
-      uses.push_back(&use);
-      isStored |= readsTensors(use.getOwner()) || isContraction(use.getOwner());
-    }
-    if (full != 1 || rows != 1 || isStored || uses.size() > 6)
-      continue;
-    for (OpOperand *use : ArrayRef(uses).drop_front(uses.empty() ? 0 : 1)) {
-      OpBuilder builder(use->getOwner());
-      use->set(builder.clone(*op)->getResult(0));
-    }
   }
 }
 
@@ -243,10 +251,9 @@ void Grouping::findLateOps() {
 }
 
 Grouping::Grouping(Block &block) : block(block) {
-  copyCheapOps();
-  findComparisons();
-  separateFreeResults();
   findLateOps();
+  findRecomputed();
+  separateFreeResults();
   capacity = std::distance(block.begin(), block.end()) + 1;
   for (Operation &op : block.without_terminator())
     if (index.count(&op) || !isFree(&op))
@@ -355,8 +362,7 @@ bool Grouping::accepts(const Group &group, Operation *op,
            alone.axes == group.axes;
   case GroupKind::sums:
     if (alone.kind == GroupKind::map)
-      return nn::isElementwise(op) && alone.space == group.reduced &&
-             !alone.isLate;
+      return nn::isElementwise(op) && alone.space == group.reduced;
     return false;
   case GroupKind::single:
   case GroupKind::outside:
@@ -458,7 +464,8 @@ bool Grouping::absorbs(unsigned intoIndex, unsigned fromIndex,
       return isSame || from.space == into.reduced;
     return from.kind == GroupKind::rows && isSame && from.axes == into.axes;
   case GroupKind::sums:
-    return isMap && isSame && readsOnlyInside(from, into);
+    return isMap &&
+           (isSame ? readsOnlyInside(from, into) : from.space == into.reduced);
   case GroupKind::contraction:
   case GroupKind::window:
     return isEpilogue && isPrivateMap(fromIndex, intoIndex);

@@ -86,8 +86,8 @@ public:
   llvm::SmallVector<unsigned> schedule();
 
 private:
-  void copyCheapOps();
-  void findComparisons();
+  void findRecomputed();
+  bool isStored(mlir::Value value) const;
   bool readsTensors(mlir::Operation *user) const;
   void separateFreeResults();
   void findLateOps();
@@ -117,9 +117,10 @@ private:
   /// is: steps of an optimizer (they run in place on the state, in kernels of
   /// their own), and what only sums over a tensor or such steps read.
   llvm::DenseSet<mlir::Operation *> late;
-  /// Comparisons of a stored tensor with a number, for example the sign that
-  /// the derivative of relu needs; they are free.
-  llvm::DenseSet<mlir::Operation *> comparisons;
+  /// Cheap ops on a tensor that is in memory anyway, such as x - mean(x) or
+  /// the sign of y that the derivative of relu needs: they are free, because
+  /// reading the tensor costs what reading their result would.
+  llvm::DenseSet<mlir::Operation *> recomputed;
   llvm::DenseMap<mlir::Operation *, unsigned> index;
 };
 

@@ -1,4 +1,5 @@
-//===- Simplify.h - Algebra on nn IR ------------------------------*- C++ -*-===//
+//===- Simplify.h - Algebra on nn IR ------------------------------*- C++
+//-*-===//
 //
 // Rewrites that leave the values as they are and the work less. They run
 // before differentiation, so that derivatives are those of the simple form,
@@ -10,6 +11,7 @@
 //   movement.cpp      transposes into contractions, broadcasts into
 //                     elementwise ops, pads into convolutions
 //   scan.cpp          work of all steps at once out of nn.scan, dead outputs
+//   centered.cpp      no derivative of a variance for its mean
 //   batch.cpp         the batch's size from the function's first argument
 //
 //===----------------------------------------------------------------------===//
@@ -33,6 +35,10 @@ void simplify(mlir::func::FuncOp function);
 void addCrossEntropyPatterns(mlir::RewritePatternSet &patterns);
 void addMovementPatterns(mlir::RewritePatternSet &patterns);
 void addScanPatterns(mlir::RewritePatternSet &patterns);
+
+/// Before differentiation: drops the derivatives of variances for their means,
+/// which are zero.
+void stopGradientsOfMeans(mlir::func::FuncOp function);
 
 /// Lets ops that need only the size of the batch take it from the first
 /// argument with the batch, instead of some intermediate value. Expects that

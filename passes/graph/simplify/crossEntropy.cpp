@@ -41,8 +41,7 @@ std::optional<Clip> matchClip(Value value) {
     return std::nullopt;
   auto outerBound = splatNumber(outer.getRhs());
   auto innerBound = splatNumber(inner.getRhs());
-  if (!outerBound || !innerBound ||
-      inner.getLhs().getType() != outer.getType())
+  if (!outerBound || !innerBound || inner.getLhs().getType() != outer.getType())
     return std::nullopt;
   bool isMinimum = std::is_same_v<Outer, nn::MinimumOp>;
   return Clip{inner.getLhs(), isMinimum ? *innerBound : *outerBound,
@@ -65,8 +64,8 @@ struct LogOfClippedSoftmax : OpRewritePattern<nn::LogOp> {
     if (!softmax)
       return failure();
     Math m(rewriter, op.getLoc());
-    Value y = m.make<nn::LogSoftmaxOp>(softmax.getAxisAttr(),
-                                       softmax.getInput());
+    Value y =
+        m.make<nn::LogSoftmaxOp>(softmax.getAxisAttr(), softmax.getInput());
     y = m.maximum(y, m.number(y, std::log(clip->low)));
     y = m.minimum(y, m.number(y, std::log(clip->high)));
     rewriter.replaceOp(op, y);

@@ -58,8 +58,8 @@ struct TransposedContraction : OpRewritePattern<nn::TransposeOp> {
       labels += contract.getResultLabels()[axis];
     rewriter.replaceOpWithNewOp<nn::ContractOp>(
         op,
-        rewriter.getStringAttr(
-            equationOf(contract.getLhsLabels(), contract.getRhsLabels(), labels)),
+        rewriter.getStringAttr(equationOf(contract.getLhsLabels(),
+                                          contract.getRhsLabels(), labels)),
         contract.getLhs(), contract.getRhs());
     return success();
   }
@@ -82,8 +82,8 @@ struct BroadcastOperand : RewritePattern {
       nn::Shape shape(nn::tensorType(broadcast.getInput()).getShape());
       for (OpOperand &other : op->getOpOperands())
         if (&other != &operand)
-          shape = *nn::broadcastShapes(
-              shape, nn::tensorType(other.get()).getShape());
+          shape = *nn::broadcastShapes(shape,
+                                       nn::tensorType(other.get()).getShape());
       if (ArrayRef<int64_t>(shape) != result)
         continue;
       rewriter.modifyOpInPlace(op, [&] { operand.set(broadcast.getInput()); });
@@ -130,11 +130,84 @@ struct Square : OpRewritePattern<nn::PowerOp> {
   }
 };
 
+/// A part of a tensor along one axis, zeros around it.
+struct Part {
+  Value value;
+  int64_t axis, start, end;
+};
+
+std::optional<Part> matchPart(Value value) {
+  auto pad = value.getDefiningOp<nn::PadOp>();
+  if (!pad || !pad->hasOneUse() || !pad.getValue().isZero() ||
+      llvm::any_of(pad.getInterior(), [](int64_t n) { return n != 0; }))
+    return std::nullopt;
+  std::optional<int64_t> axis;
+  for (int64_t d = 0; d < static_cast<int64_t>(pad.getLow().size()); ++d) {
+    if (pad.getLow()[d] == 0 && pad.getHigh()[d] == 0)
+      continue;
+    if (axis)
+      return std::nullopt;
+    axis = d;
+  }
+  if (!axis)
+    return std::nullopt;
+  int64_t start = pad.getLow()[*axis];
+  return Part{pad.getInput(), *axis, start,
+              start + nn::tensorType(pad.getInput()).getDimSize(*axis)};
+}
+
+/// The operands of a tree of additions.
+void collectTerms(Value value, SmallVectorImpl<Value> &terms) {
+  auto add = value.getDefiningOp<nn::AddOp>();
+  if (add && add->hasOneUse() &&
+      add.getLhs().getType() == add.getRhs().getType()) {
+    collectTerms(add.getLhs(), terms);
+    collectTerms(add.getRhs(), terms);
+  } else {
+    terms.push_back(value);
+  }
+}
+
+/// A sum of padded parts that together fill the tensor = their concatenation:
+/// the gradient of a tensor that was cut into slices.
+struct SumOfParts : OpRewritePattern<nn::AddOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(nn::AddOp op,
+                                PatternRewriter &rewriter) const override {
+    SmallVector<Value> terms;
+    collectTerms(op.getLhs(), terms);
+    collectTerms(op.getRhs(), terms);
+    SmallVector<Part> parts;
+    for (Value term : terms) {
+      std::optional<Part> part = matchPart(term);
+      if (!part || term.getType() != op.getType() ||
+          (!parts.empty() && parts[0].axis != part->axis))
+        return failure();
+      parts.push_back(*part);
+    }
+    llvm::sort(parts,
+               [](const Part &a, const Part &b) { return a.start < b.start; });
+    int64_t end = 0;
+    SmallVector<Value> values;
+    for (const Part &part : parts) {
+      if (part.start != end)
+        return failure();
+      end = part.end;
+      values.push_back(part.value);
+    }
+    if (end != cast<RankedTensorType>(op.getType()).getDimSize(parts[0].axis))
+      return failure();
+    rewriter.replaceOpWithNewOp<nn::ConcatenateOp>(
+        op, rewriter.getI64IntegerAttr(parts[0].axis), values);
+    return success();
+  }
+};
+
 } // namespace
 
 void addMovementPatterns(RewritePatternSet &patterns) {
   patterns.add<TransposedOperand, TransposedContraction, BroadcastOperand,
-               PaddedConvolution, Square>(patterns.getContext());
+               PaddedConvolution, SumOfParts, Square>(patterns.getContext());
 }
 
 } // namespace cornu::graph

@@ -36,8 +36,8 @@ class Hoisting {
 public:
   Hoisting(nn::ScanOp scan, PatternRewriter &rewriter)
       : scan(scan), rewriter(rewriter), math(rewriter, scan.getLoc()) {
-    for (auto [argument, operand] : llvm::zip_equal(
-             scan.getInvariantArguments(), scan.getInvariants()))
+    for (auto [argument, operand] :
+         llvm::zip_equal(scan.getInvariantArguments(), scan.getInvariants()))
       invariants[argument] = operand;
     for (auto [argument, operand] :
          llvm::zip_equal(scan.getElementArguments(), scan.getSequences()))
@@ -74,15 +74,15 @@ bool Hoisting::hoistInvariant(Operation &op) {
       return false;
   }
   // Slices and reshapes are views in the body as well as outside.
-  if (!hasInvariant || isa<nn::ReshapeOp, nn::BroadcastOp, nn::SliceOp,
-                           nn::BatchSizeOp>(op))
+  if (!hasInvariant ||
+      isa<nn::ReshapeOp, nn::BroadcastOp, nn::SliceOp, nn::BatchSizeOp>(op))
     return false;
   IRMapping mapping;
   for (Value operand : op.getOperands())
-    mapping.map(operand, invariants.count(operand)
-                             ? invariants.lookup(operand)
-                             : rewriter.clone(*operand.getDefiningOp())
-                                   ->getResult(0));
+    mapping.map(operand,
+                invariants.count(operand)
+                    ? invariants.lookup(operand)
+                    : rewriter.clone(*operand.getDefiningOp())->getResult(0));
   invariants[op.getResult(0)] = rewriter.clone(op, mapping)->getResult(0);
   return true;
 }
@@ -150,11 +150,9 @@ bool Hoisting::run() {
   SmallVector<Value> newElements, newInvariants;
   for (Operation *op : hoisted) {
     Value result = op->getResult(0);
-    if (llvm::any_of(result.getUsers(), [&](Operation *user) {
-          return !hoisted.contains(user);
-        }))
-      (sequences.count(result) ? newElements : newInvariants)
-          .push_back(result);
+    if (llvm::any_of(result.getUsers(),
+                     [&](Operation *user) { return !hoisted.contains(user); }))
+      (sequences.count(result) ? newElements : newInvariants).push_back(result);
   }
   SmallVector<Value> sequenceOperands(scan.getSequences()),
       invariantOperands(scan.getInvariants());
@@ -243,10 +241,10 @@ LogicalResult DropFromScan::matchAndRewrite(nn::ScanOp scan,
     return numbers;
   };
   llvm::SetVector<Value> sequences, invariants;
-  SmallVector<int> elementNumbers = select(scan.getElementArguments(),
-                                           scan.getSequences(), sequences);
-  SmallVector<int> invariantNumbers = select(scan.getInvariantArguments(),
-                                             scan.getInvariants(), invariants);
+  SmallVector<int> elementNumbers =
+      select(scan.getElementArguments(), scan.getSequences(), sequences);
+  SmallVector<int> invariantNumbers =
+      select(scan.getInvariantArguments(), scan.getInvariants(), invariants);
   if (outputs.size() == numOutputs &&
       sequences.size() == scan.getSequences().size() &&
       invariants.size() == scan.getInvariants().size())
