@@ -34,9 +34,11 @@ void setFunctionAttributes(llvm::Module &module, const Target &target) {
       function.addFnAttr("prefer-vector-width",
                          std::to_string(target.vectorBits));
     }
-    // All but the C interface is this object's own.
-    if (function.getLinkage() == llvm::GlobalValue::ExternalLinkage)
-      function.setDSOLocal(true);
+    // A kernel has one caller, into which LLVM would inline it however large:
+    // the entries would become functions of 10^5 instructions, and its
+    // superlinear passes slow.
+    if (function.hasLocalLinkage() && function.getInstructionCount() > 150)
+      function.addFnAttr(llvm::Attribute::NoInline);
   }
 }
 
