@@ -58,6 +58,19 @@ static StridedLayoutAttr sliceLayout(RankedTensorType type) {
                                 strides);
 }
 
+/// True if the buffer of `value` will be a slice of another: it is one, or a
+/// call writes it to one.
+static bool isSlice(Value value) {
+  if (value.getDefiningOp<tensor::ExtractSliceOp>())
+    return true;
+  auto call = value.getDefiningOp<func::CallOp>();
+  if (!call)
+    return false;
+  unsigned firstOutput = call.getNumOperands() - call.getNumResults();
+  return isSlice(call.getOperand(firstOutput +
+                                 cast<OpResult>(value).getResultNumber()));
+}
+
 /// Gives the arguments of all functions their layouts: the identity, but for
 /// those of kernels that some call feeds with a slice.
 static void markLayouts(ModuleOp module) {
@@ -71,7 +84,7 @@ static void markLayouts(ModuleOp module) {
   module.walk([&](func::CallOp call) {
     auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());
     for (auto [i, operand] : llvm::enumerate(call.getOperands()))
-      if (operand.getDefiningOp<tensor::ExtractSliceOp>())
+      if (isSlice(operand))
         kernel.setArgAttr(
             i, BufferizationDialect::kBufferLayoutAttrName,
             sliceLayout(cast<RankedTensorType>(operand.getType())));

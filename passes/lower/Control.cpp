@@ -90,28 +90,36 @@ LogicalResult EntryLowering::lowerScan(ScanOp op) {
     mapping.map(argument, stepOf(builder, loc, mapping.lookup(value), step,
                                  argument.getType()));
   Operation *yield = op.getBodyBlock()->getTerminator();
-  for (auto [i, value] :
-       llvm::enumerate(yield->getOperands().drop_front(numStates)))
-    if (value.getDefiningOp<func::CallOp>() && !destinations.count(value))
+  auto stackedValues = yield->getOperands().drop_front(numStates);
+  SmallVector<Value> stacked(outputs.size());
+  auto insert = [&](unsigned i, Value value) {
+    StepSlice slice(builder, loc, outputs[i], step);
+    stacked[i] = tensor::InsertSliceOp::create(
+        builder, loc, mapping.lookup(value), outputs[i], slice.offsets,
+        slice.sizes, slice.strides);
+  };
+  for (auto [i, value] : llvm::enumerate(stackedValues)) {
+    // The old state is stacked before it changes.
+    if (isa<BlockArgument>(value))
+      insert(i, value);
+    else if (value.getDefiningOp<func::CallOp>() && !destinations.count(value))
       destinations[value] =
           stepOf(builder, loc, outputs[i], step, value.getType());
+  }
 
   if (failed(lowerBlock(*op.getBodyBlock())))
     return failure();
 
+  for (auto [i, value] : llvm::enumerate(stackedValues))
+    if (!stacked[i])
+      insert(i, value);
   SmallVector<Value> next;
   for (auto [value, state] :
        llvm::zip(yield->getOperands().take_front(numStates), states))
     next.push_back(linalg::CopyOp::create(builder, loc, mapping.lookup(value),
                                           state)
                        .getResult(0));
-  for (auto [value, output] :
-       llvm::zip_equal(yield->getOperands().drop_front(numStates), outputs)) {
-    StepSlice slice(builder, loc, output, step);
-    next.push_back(tensor::InsertSliceOp::create(
-        builder, loc, mapping.lookup(value), output, slice.offsets,
-        slice.sizes, slice.strides));
-  }
+  next.append(stacked);
   scf::YieldOp::create(builder, loc, next);
   mapping.map(op.getResults(), loop.getResults());
   return success();
