@@ -126,6 +126,20 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
                     ? lane
                     : llvm::alignTo(equalParts(lane, ncMost), blocking.nr);
 
+  // A producer of the left operand runs once for each block of lanes.
+  if (op->getOperand(form->left).getDefiningOp<memref::AllocOp>())
+    blocking.nc = std::min<int64_t>(lane, 4 * blocking.nc);
+  // A long reduction with few rows (a gradient for a kernel) gives one task:
+  // two, if each has rows enough for the copies that both make.
+  if (steps >= kManyRows && rows <= kFewestRows && rows >= 12 * blocking.mr)
+    blocking.mc = llvm::alignTo(llvm::divideCeil(rows, 2), blocking.mr);
+  if (form->sharedLane && steps <= 64) {
+    // Little work per element: its block's copy should come from as near as
+    // it can, and still have few border rows.
+    blocking.nc = std::min(lane, 4 * lanes);
+    blocking.mc = std::clamp<int64_t>(l2 / 8 / (blocking.nc * bytes), 1, rows);
+  }
+
   std::optional<int64_t> rightLane =
       strideOf(op, form->right, form->lane);
   bool contiguous = rightLane == 1;
@@ -133,11 +147,18 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
       !form->sharedLane &&
       (!contiguous || (lane > 2 * blocking.nr && rows >= 4 * blocking.mr &&
                        steps >= 16));
-  if (form->rows.size() > 1) {
+  if (form->sharedLane) {
+    // The taps of a depthwise kernel's gradient are few: all in one tile.
+    int64_t taps = form->product(form->rows);
+    blocking.flattenRows = !ShapedType::isDynamic(taps) &&
+                           taps <= target.vectorRegisters - 4;
+    if (blocking.flattenRows)
+      blocking.mr = std::max<int64_t>(taps, 1);
+  } else if (form->rows.size() > 1) {
     int64_t inner = form->extents[form->rows.back()];
     blocking.flattenRows = !ShapedType::isDynamic(inner) &&
                            inner % blocking.mr != 0 &&
-                           inner < 4 * blocking.mr && !form->sharedLane;
+                           inner < 4 * blocking.mr;
   }
   // A left operand whose rows are contiguous is copied where its steps are pages or large parts of them apart: the copy is read
   // lane / nr times, from few pages and all cache sets.

@@ -277,6 +277,14 @@ void ContractionNest::emitGrid() {
                      });
 }
 
+/// The points of a block that starts at `low`: `step`, or what is left.
+Value ContractionNest::blockSize(Value extent, Value low, int64_t step) {
+  std::optional<int64_t> known = constantOf(extent);
+  if (step == 1 || (known && *known % step == 0))
+    return math.constant(step);
+  return math.min(math.constant(step), math.sub(extent, low));
+}
+
 void ContractionNest::emitTask(Value task, Value worker) {
   workspaceUsed = 0;
   auto bytes = MemRefType::get({ShapedType::kDynamic}, builder.getI8Type());
@@ -292,11 +300,7 @@ void ContractionNest::emitTask(Value task, Value worker) {
     LoopRange range;
     range.low = math.mul(block, OpFoldResult(builder.getIndexAttr(step)));
     range.largest = step;
-    std::optional<int64_t> known = constantOf(extent);
-    range.size = known && *known % step == 0
-                     ? math.constant(step)
-                     : math.min(math.constant(step),
-                                math.sub(extent, range.low));
+    range.size = blockSize(extent, range.low, step);
     return range;
   };
   // The innermost factor varies fastest. A grid of one block needs no
@@ -329,11 +333,7 @@ void ContractionNest::emitReductionBlocks(unsigned level) {
     LoopRange range;
     range.low = low;
     range.largest = loop.step;
-    std::optional<int64_t> known = loop.staticExtent();
-    range.size = known && *known % loop.step == 0
-                     ? math.constant(loop.step)
-                     : math.min(math.constant(loop.step),
-                                math.sub(loop.extent, low));
+    range.size = blockSize(loop.extent, low, loop.step);
     reductionRanges[level] = range;
     if (loop.loops.size() == 1)
       ranges[loop.inner()] = range;

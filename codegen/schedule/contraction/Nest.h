@@ -78,6 +78,7 @@ private:
                 llvm::function_ref<void(mlir::Value)> body);
   void ifElse(mlir::Value condition, llvm::function_ref<void()> then,
               llvm::function_ref<void()> otherwise);
+  mlir::Value blockSize(mlir::Value extent, mlir::Value low, int64_t step);
   mlir::Value isFirstBlock();
   mlir::Value isLastBlock();
   mlir::Value allocate(int64_t elements);
@@ -106,6 +107,10 @@ private:
   Accumulators step(mlir::ValueRange left, mlir::Value right,
                     const RowTile &tile, const LaneTile &lanes,
                     Accumulators accumulators);
+  bool isShortWindow(const RowTile &tile);
+  Accumulators slideWindow(mlir::Value left, mlir::Value right,
+                           const RowTile &tile, const LaneTile &lanes,
+                           Accumulators accumulators);
   void storeAccumulators(const RowTile &tile, const LaneTile &lanes,
                          mlir::ValueRange accumulators);
   void applyEpilogue(const RowTile &tile, const LaneTile &lanes,

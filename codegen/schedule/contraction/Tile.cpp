@@ -200,6 +200,77 @@ ContractionNest::step(ValueRange left, Value right, const RowTile &tile,
   return accumulators;
 }
 
+/// The most steps of a window that are unrolled.
+static constexpr int64_t kWindow = 8;
+
+/// True if rows of the left operand are vectors that neighbouring rows and
+/// steps of the innermost reduction loop share: a depthwise convolution.
+bool ContractionNest::isShortWindow(const RowTile &tile) {
+  if (!form.sharedLane || !tile.consecutive || rowLoops.empty() ||
+      reductionLoops.empty())
+    return false;
+  std::optional<int64_t> steps = constantOf(reductionRanges.back().size);
+  return steps && *steps <= kWindow &&
+         blockLeft.stride(rowLoops.back().inner()) &&
+         blockLeft.stride(reductionLoops.back().inner()) &&
+         constantOf(tileRight.strides[reductionLoops.back().inner()]);
+}
+
+/// The innermost reduction loop unrolled, in the order of the left operand's
+/// addresses: each of its vectors is loaded once for all steps that read it.
+ContractionNest::Accumulators
+ContractionNest::slideWindow(Value left, Value right, const RowTile &tile,
+                             const LaneTile &lanes,
+                             Accumulators accumulators) {
+  unsigned loop = reductionLoops.back().inner();
+  const LoopRange &range = reductionRanges.back();
+  int64_t rowStride = *blockLeft.stride(rowLoops.back().inner());
+  int64_t stepStride = *blockLeft.stride(loop);
+  OpFoldResult leftLane = blockLeft.strides[form.lane];
+  OpFoldResult rightLane = tileRight.strides[form.lane];
+  left = math.add(left, math.mul(range.low, blockLeft.strides[loop]));
+  right = math.add(right, math.mul(range.low, tileRight.strides[loop]));
+  struct Use {
+    int64_t address, step, row;
+  };
+  SmallVector<Use> uses;
+  int64_t steps = *constantOf(range.size), rows = tile.rows.size();
+  for (int64_t step = 0; step < steps; ++step)
+    for (int64_t row = 0; row < rows; ++row)
+      uses.push_back({row * rowStride + step * stepStride, step, row});
+  llvm::sort(uses, [](const Use &a, const Use &b) {
+    return std::tie(a.address, a.step) < std::tie(b.address, b.step);
+  });
+  int64_t column = 0;
+  for (auto [i, lane] : llvm::enumerate(lanes.widths)) {
+    SmallVector<Value> factors;
+    for (int64_t step = 0; step < steps; ++step) {
+      Value offset = math.add(
+          math.add(right, math.mul(math.constant(step),
+                                   tileRight.strides[loop])),
+          math.mul(math.constant(column), rightLane));
+      factors.push_back(
+          loadLanes(tileRight.buffer, offset, rightLane, lane));
+    }
+    std::optional<int64_t> loaded;
+    Value vector;
+    for (const Use &use : uses) {
+      if (loaded != use.address) {
+        Value offset =
+            math.add(addConstant(builder, loc, left, use.address),
+                     math.mul(math.constant(column), leftLane));
+        vector = loadLanes(blockLeft.buffer, offset, leftLane, lane);
+        loaded = use.address;
+      }
+      Value &accumulator = accumulators[use.row * lanes.widths.size() + i];
+      accumulator = vector::FMAOp::create(builder, loc, vector,
+                                          factors[use.step], accumulator);
+    }
+    column += lane;
+  }
+  return accumulators;
+}
+
 /// The loops of the reduction from `level` on; `left` and `right` are the
 /// offsets at which the outer ones stand.
 ContractionNest::Accumulators
@@ -210,6 +281,9 @@ ContractionNest::reduce(unsigned level, ValueRange left, Value right,
     return step(left, right, tile, lanes, std::move(accumulators));
   unsigned loop = reductionLoops[level].inner();
   const LoopRange &range = reductionRanges[level];
+  bool last = level + 1 == reductionLoops.size();
+  if (last && isShortWindow(tile))
+    return slideWindow(left[0], right, tile, lanes, std::move(accumulators));
   auto body = [&](Value index, ValueRange carried) {
     Value leftStep = math.mul(index, blockLeft.strides[loop]);
     SmallVector<Value> offsets;
@@ -225,8 +299,15 @@ ContractionNest::reduce(unsigned level, ValueRange left, Value right,
                   math.add(right, math.mul(index, tileRight.strides[loop])),
                   tile, lanes, Accumulators(carried));
   };
-  if (constantOf(range.size) == 1)
+  std::optional<int64_t> steps = constantOf(range.size);
+  if (steps == 1)
     return body(range.low, accumulators);
+  if (steps && *steps <= kWindow && isShortWindow(tile)) {
+    for (int64_t i = 0; i < *steps; ++i)
+      accumulators = body(addConstant(builder, loc, range.low, i),
+                          accumulators);
+    return accumulators;
+  }
   auto nest = scf::ForOp::create(builder, loc, range.low,
                                  math.add(range.low, range.size),
                                  math.constant(1), accumulators);

@@ -249,6 +249,12 @@ void blockLoops(MutableArrayRef<NestLoop> loops, int64_t size) {
     std::optional<int64_t> extent = loop.staticExtent();
     loop.step = extent ? std::min(*extent, left) : left;
     loop.step = std::max<int64_t>(loop.step, 1);
+    // Equal blocks need one version of the code; a little smaller is fine.
+    for (int64_t step = loop.step; extent && 3 * step >= 2 * loop.step; --step)
+      if (*extent % step == 0) {
+        loop.step = step;
+        break;
+      }
     left = extent && *extent <= loop.step ? left / loop.step : 1;
   }
 }

@@ -138,6 +138,31 @@ std::vector<Named> namedCases() {
   conv("resnet50-1x1-56b", 1, {56, 56}, {1, 1}, 1, true, 256, 64);
   conv("resnet50-1x1-14", 1, {14, 14}, {1, 1}, 1, true, 1024, 256);
   conv("resnet50-1x1-7", 1, {7, 7}, {1, 1}, 1, true, 512, 2048);
+  auto depthwise = [&](const std::string &name, int64_t n,
+                       std::vector<int64_t> in, int64_t s, int64_t channels) {
+    std::map<char, int64_t> sizes = {{'n', n}, {'g', channels}};
+    ContractionCase::Conv v;
+    v.input = in;
+    v.kernel = {3, 3};
+    v.batch = n;
+    v.groups = channels;
+    v.stride = {s, s};
+    v.dilation = {1, 1};
+    v.low = {1, 1};
+    v.high = {1, 1};
+    for (auto direction : {ContractionCase::Direction::Forward,
+                           ContractionCase::Direction::Kernel}) {
+      ContractionCase c = ContractionCase::convolution(v, direction);
+      c.dropUnitLoops();
+      c.dynamicLoop = 0;
+      c.epilogue = direction == ContractionCase::Direction::Forward;
+      result.push_back({name + (c.epilogue ? "" : "-dw"), c});
+    }
+  };
+  depthwise("depthwise-kws", 32, {25, 5}, 1, 64);
+  depthwise("depthwise-56", 1, {56, 56}, 1, 144);
+  depthwise("depthwise-28s2", 1, {28, 28}, 2, 192);
+  depthwise("depthwise-7", 1, {7, 7}, 1, 960);
   return result;
 }
 

@@ -146,6 +146,30 @@ ContractionCase ContractionCase::convolution(const Conv &conv,
   return result;
 }
 
+void ContractionCase::dropUnitLoops() {
+  for (size_t l = extents.size(); l-- > 1;) {
+    bool channel = extents[l] == 1;
+    for (auto &dims : operands)
+      for (size_t i = 0; i < dims.size(); ++i)
+        if (dims[i].coefficients[l] != 0)
+          channel &= dims[i].size == 1 && i > 0 && i + 2 >= dims.size();
+    bool used = false;
+    for (auto &dims : operands)
+      for (size_t i = dims.size(); i-- > 0;)
+        if (channel && dims[i].coefficients[l] != 0) {
+          dims.erase(dims.begin() + i);
+          used = true;
+        }
+    if (!used)
+      continue;
+    extents.erase(extents.begin() + l);
+    reduction.erase(reduction.begin() + l);
+    for (auto &dims : operands)
+      for (auto &dim : dims)
+        dim.coefficients.erase(dim.coefficients.begin() + l);
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Shapes
 //===----------------------------------------------------------------------===//

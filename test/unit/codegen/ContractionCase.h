@@ -54,6 +54,10 @@ struct ContractionCase {
   /// the input (stride 1).
   static ContractionCase convolution(const Conv &conv, Direction direction);
 
+  /// Removes loops of extent 1 that the last dimension of no operand but ones
+  /// of size 1 has: the channels and filters of a depthwise convolution.
+  void dropUnitLoops();
+
   std::vector<int64_t> sourceShape(unsigned operand) const;
   std::string describe() const;
   std::string text(const std::string &name) const;

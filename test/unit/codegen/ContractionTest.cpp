@@ -137,28 +137,8 @@ ContractionCase ContractionTest::randomConvolution() {
   conv.channels = conv.groups > 1 && chance(50) ? 1 : pick(1, 12);
   conv.filters = conv.groups > 1 && chance(50) ? 1 : pick(1, 20);
   ContractionCase c = ContractionCase::convolution(conv, direction);
-  // A depthwise convolution has neither c nor f.
   if (conv.groups > 1 && conv.channels == 1 && conv.filters == 1)
-    for (auto &dims : c.operands)
-      for (size_t i = dims.size(); i-- > 0;) {
-        bool unit = dims[i].size == 1 && i + 1 == dims.size();
-        bool loopIsChannel = false;
-        for (size_t l : {c.extents.size() - 1,
-                         size_t(2 + rank)})
-          loopIsChannel |= dims[i].coefficients[l] != 0;
-        if (unit && loopIsChannel)
-          dims.erase(dims.begin() + i);
-      }
-  if (conv.groups > 1 && conv.channels == 1 && conv.filters == 1) {
-    // The two loops that no operand has any more.
-    for (size_t l : {c.extents.size() - 1, size_t(2 + rank)}) {
-      c.extents.erase(c.extents.begin() + l);
-      c.reduction.erase(c.reduction.begin() + l);
-      for (auto &dims : c.operands)
-        for (auto &dim : dims)
-          dim.coefficients.erase(dim.coefficients.begin() + l);
-    }
-  }
+    c.dropUnitLoops(); // a depthwise convolution has neither c nor f
   decorate(c);
   return c;
 }
