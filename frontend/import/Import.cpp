@@ -70,7 +70,9 @@ bool Importer::buildForward() {
   arguments.positional.push_back(list);
   std::vector<Tensor> results =
       callLayer(model, root, Scope(), std::move(arguments));
-  if (results.empty() || model.diagnostics.hasErrors())
+  if (results.empty() && !model.diagnostics.hasErrors())
+    model.diagnostics.error({}, &root, "the model has no outputs");
+  if (model.diagnostics.hasErrors())
     return false;
   finishForward(forward, results);
   return true;
