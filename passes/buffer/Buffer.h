@@ -71,6 +71,8 @@ std::unique_ptr<mlir::Pass> createPlaceResultsPass();
 std::unique_ptr<mlir::Pass> createStateLayoutPass();
 /// Allocations of entries become views of the scratch block.
 std::unique_ptr<mlir::Pass> createPlanMemoryPass();
+/// Builds @initialize(%state, %seed: i64), which draws the first values.
+std::unique_ptr<mlir::Pass> createInitializePass();
 /// Collects the attribute `cornu.model`.
 std::unique_ptr<mlir::Pass> createDescribeModelPass();
 /// Checks that entries allocate nothing and copy only what they must.

@@ -26,6 +26,8 @@ void buildBufferPipeline(OpPassManager &manager) {
   manager.addPass(createPlanMemoryPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+  // the first values of what no file has a value for
+  manager.addPass(createInitializePass());
   manager.addPass(createDescribeModelPass());
   manager.addPass(createVerifyBuffersPass());
 }
@@ -35,6 +37,7 @@ void registerBufferPasses() {
   registerPass(createPlaceResultsPass);
   registerPass(createStateLayoutPass);
   registerPass(createPlanMemoryPass);
+  registerPass(createInitializePass);
   registerPass(createDescribeModelPass);
   registerPass(createVerifyBuffersPass);
   PassPipelineRegistration<>("nn-buffer", "tensors to planned memory",

@@ -83,6 +83,8 @@ struct StateLayout : PassWrapper<StateLayout, OperationPass<ModuleOp>> {
               b.getStringAttr(nn::stringifyVariableKind(variable.getKind())));
       if (variable.getValueAttr())
         row.set("value", variable.getValueAttr());
+      else if (variable.getInitializerAttr())
+        row.set("initializer", variable.getInitializerAttr());
       table.push_back(row.getDictionary(b.getContext()));
     }
     auto range = [&](nn::VariableKind kind) {
