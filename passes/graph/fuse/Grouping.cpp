@@ -14,7 +14,7 @@ namespace cornu::graph {
 // Kinds of ops
 //===----------------------------------------------------------------------===//
 
-static Shape withoutOnes(ArrayRef<int64_t> shape) {
+Shape withoutOnes(ArrayRef<int64_t> shape) {
   Shape result;
   for (int64_t size : shape)
     if (size != 1)
@@ -22,7 +22,7 @@ static Shape withoutOnes(ArrayRef<int64_t> shape) {
   return result;
 }
 
-static Shape spaceOf(Value value) {
+Shape spaceOf(Value value) {
   return withoutOnes(nn::tensorType(value).getShape());
 }
 
@@ -161,48 +161,6 @@ bool Grouping::readsTensors(Operation *user) const {
   });
 }
 
-/// True if a kernel or the caller puts the value into memory, whatever the
-/// groups will be.
-bool Grouping::isStored(Value value) const {
-  Operation *producer = value.getDefiningOp();
-  if (!producer || isa<nn::ReadOp, nn::ScanOp>(producer))
-    return true;
-  return llvm::any_of(value.getUsers(), [&](Operation *user) {
-    return readsTensors(user) || isContraction(user) || late.contains(user) ||
-           (isa<nn::ReduceOp>(user) && describe(user).kind == GroupKind::sums);
-  });
-}
-
-void Grouping::findRecomputed() {
-  constexpr unsigned kMostOps = 4; // in a row, on one tensor
-  DenseMap<Operation *, unsigned> depth;
-  for (Operation &op : block.without_terminator()) {
-    if (!isa<nn::AddOp, nn::SubtractOp, nn::MultiplyOp, nn::NegateOp,
-             nn::CompareOp>(op) ||
-        isFree(&op) || nn::tensorType(op.getResult(0)).getRank() == 0)
-      continue;
-    Shape space = spaceOf(op.getResult(0));
-    Value full;
-    unsigned numFull = 0;
-    for (Value operand : op.getOperands())
-      if (spaceOf(operand) == space) {
-        full = operand;
-        ++numFull;
-      }
-    bool isRead = llvm::any_of(op.getUsers(), [&](Operation *user) {
-      return readsTensors(user) || isContraction(user);
-    });
-    if (numFull != 1 || isRead || full.getDefiningOp<nn::ReadOp>())
-      continue;
-    Operation *before = full.getDefiningOp();
-    unsigned number = before ? depth.lookup(before) + 1 : 1;
-    if (number > kMostOps || !(recomputed.contains(before) || isStored(full)))
-      continue;
-    recomputed.insert(&op);
-    depth[&op] = number;
-  }
-}
-
 /// Gives the users that need a tensor a copy of a free op that is not free, so
 /// that it gets a kernel.
 void Grouping::separateFreeResults() {
@@ -224,35 +182,11 @@ void Grouping::separateFreeResults() {
   }
 }
 
-/// True for a step of an optimizer: it combines a value with a variable of the
-/// same shape.
-static bool isUpdate(Operation *op) {
-  if (!nn::isElementwise(op) || nn::tensorType(op->getResult(0)).getRank() == 0)
-    return false;
-  Shape space = spaceOf(op->getResult(0));
-  return llvm::any_of(op->getOperands(), [&](Value operand) {
-    return operand.getDefiningOp<nn::ReadOp>() && spaceOf(operand) == space;
-  });
-}
-
-void Grouping::findLateOps() {
-  for (Operation &op : llvm::reverse(block.without_terminator())) {
-    if (!nn::isElementwise(&op) || isFree(&op))
-      continue;
-    bool feedsLate =
-        !op.use_empty() && llvm::all_of(op.getUsers(), [&](Operation *user) {
-          return late.contains(user) || isa<nn::AssignOp>(user) ||
-                 (isa<nn::ReduceOp>(user) &&
-                  describe(user).kind == GroupKind::sums);
-        });
-    if (isUpdate(&op) || feedsLate)
-      late.insert(&op);
-  }
-}
-
 Grouping::Grouping(Block &block) : block(block) {
   findLateOps();
+  findRowPrologues();
   findRecomputed();
+  recomputeChains();
   separateFreeResults();
   capacity = std::distance(block.begin(), block.end()) + 1;
   for (Operation &op : block.without_terminator())
@@ -296,26 +230,31 @@ unsigned Grouping::create(Group group) {
 
 void Grouping::place(Operation *op) {
   Group alone = describe(op);
+  bool isSum = alone.kind == GroupKind::sums;
   std::optional<unsigned> target;
   if (alone.kind != GroupKind::outside)
     target = findTarget(op, alone);
-  if (!target) {
-    unsigned group = create(std::move(alone));
-    absorbProducers(group, op);
-    return;
-  }
-  add(*target, op);
+  if (target)
+    add(*target, op);
+  else
+    target = create(std::move(alone));
   absorbProducers(*target, op);
+  if (isSum)
+    mergeSums(*groupOf(op));
 }
 
 //===----------------------------------------------------------------------===//
 // Rules
 //===----------------------------------------------------------------------===//
 
-static bool readsDirectly(Operation *op, const Group &group) {
+/// True if the op reads a result of the group at the same index, perhaps
+/// through recomputed ops.
+bool Grouping::readsThroughFree(Operation *op, const Group &group) const {
   return llvm::any_of(op->getOperands(), [&](Value operand) {
-    return operand.getDefiningOp() &&
-           llvm::is_contained(group.ops, operand.getDefiningOp());
+    Operation *producer = operand.getDefiningOp();
+    return producer && (llvm::is_contained(group.ops, producer) ||
+                        (recomputed.contains(producer) &&
+                         readsThroughFree(producer, group)));
   });
 }
 
@@ -353,7 +292,7 @@ bool Grouping::accepts(const Group &group, Operation *op,
            !alone.isLate &&
            nn::tensorType(op->getResult(0)).getShape() ==
                nn::tensorType(group.ops.front()->getResult(0)).getShape() &&
-           readsDirectly(op, group);
+           readsThroughFree(op, group) && !beforeRows.contains(op);
   case GroupKind::rows:
     if (alone.kind == GroupKind::map)
       return nn::isElementwise(op) && !alone.isLate &&
@@ -401,13 +340,13 @@ std::optional<unsigned> Grouping::findTarget(Operation *op,
   return findSibling(op, alone);
 }
 
-/// A group that does not feed the op but reads the same: sums over the same
-/// axes of one tensor, or updates of the same variable.
+/// A group that does not feed the op but reads the same tensor: another
+/// reduction of its rows, or an update of the same variable.
 std::optional<unsigned> Grouping::findSibling(Operation *op,
                                               const Group &alone) const {
-  bool isSum = alone.kind == GroupKind::sums && !alone.reduced.empty();
+  bool isRow = alone.kind == GroupKind::rows;
   bool update = alone.kind == GroupKind::map && isUpdate(op);
-  if (!isSum && !update)
+  if (!isRow && !update)
     return std::nullopt;
   for (Value operand : op->getOperands()) {
     if (spaceOf(operand) != alone.space ||
@@ -415,18 +354,37 @@ std::optional<unsigned> Grouping::findSibling(Operation *op,
       continue;
     for (Operation *user : operand.getUsers()) {
       auto group = groupOf(user);
-      if (!group || all[*group].kind != alone.kind ||
-          all[*group].space != alone.space || all[*group].axes != alone.axes ||
-          all[*group].isLate != alone.isLate)
-        continue;
-      // The operand itself must be known before the sums are done.
-      if (canAdd(*group, op) && !(isSum && operand.getDefiningOp() &&
-                                  groupOf(operand.getDefiningOp()) == group &&
-                                  spaceOf(operand) == all[*group].reduced))
+      if (group && all[*group].kind == alone.kind &&
+          all[*group].space == alone.space && all[*group].axes == alone.axes &&
+          all[*group].isLate == alone.isLate && canAdd(*group, op))
         return *group;
     }
   }
   return std::nullopt;
+}
+
+/// Merges a group of sums with those over the same axes that read one of its
+/// tensors: one pass over the tensor instead of several.
+void Grouping::mergeSums(unsigned group) {
+  SmallVector<unsigned> siblings;
+  for (Operation *op : all[group].ops)
+    for (Value operand : op->getOperands()) {
+      if (spaceOf(operand) != all[group].space)
+        continue;
+      for (Operation *user : operand.getUsers()) {
+        auto other = groupOf(user);
+        if (other && *other != group && all[*other].kind == GroupKind::sums &&
+            all[*other].space == all[group].space &&
+            all[*other].axes == all[group].axes &&
+            !all[group].dependences.test(*other) &&
+            !all[*other].dependences.test(group))
+          siblings.push_back(*other);
+      }
+    }
+  for (unsigned other : siblings)
+    if (!all[other].isMerged && !all[group].dependences.test(other) &&
+        !all[other].dependences.test(group))
+      merge(group, other);
 }
 
 /// True if `from` is an elementwise group of which nothing else than `into`

@@ -66,6 +66,14 @@ struct Group {
 /// True for ops that the entry can do as a view of a tensor.
 bool isView(mlir::Operation *op);
 
+/// A shape without its sizes of 1, and that of a tensor.
+nn::Shape withoutOnes(llvm::ArrayRef<int64_t> shape);
+nn::Shape spaceOf(mlir::Value value);
+
+/// True for a step of an optimizer: it combines a value with a variable of the
+/// same shape.
+bool isUpdate(mlir::Operation *op);
+
 /// True for contractions and convolutions.
 bool isContraction(mlir::Operation *op);
 
@@ -87,7 +95,11 @@ public:
 
 private:
   void findRecomputed();
+  void recomputeChains();
+  void findRowPrologues();
+  bool readsThroughFree(mlir::Operation *op, const Group &group) const;
   bool isStored(mlir::Value value) const;
+  bool needsTensor(mlir::Value value) const;
   bool readsTensors(mlir::Operation *user) const;
   void separateFreeResults();
   void findLateOps();
@@ -104,6 +116,7 @@ private:
   bool canMerge(unsigned a, unsigned b) const;
   void merge(unsigned into, unsigned from);
   void absorbProducers(unsigned group, mlir::Operation *op);
+  void mergeSums(unsigned group);
   bool absorbs(unsigned into, unsigned from, bool isEpilogue) const;
   bool isPrivateMap(unsigned from, unsigned into) const;
   void orderUpdates(llvm::DenseSet<unsigned> &updates);
@@ -121,6 +134,9 @@ private:
   /// the sign of y that the derivative of relu needs: they are free, because
   /// reading the tensor costs what reading their result would.
   llvm::DenseSet<mlir::Operation *> recomputed;
+  /// Ops of which only reductions of rows read: better before these than after
+  /// a contraction.
+  llvm::DenseSet<mlir::Operation *> beforeRows;
   llvm::DenseMap<mlir::Operation *, unsigned> index;
 };
 
