@@ -1,0 +1,104 @@
+// RUN: cornu-opt %s --pass-pipeline='builtin.module(func.func(codegen-schedule,canonicalize,cse))' | FileCheck %s
+
+// A register tile of 2 x 16: four accumulators, two loads and two broadcasts
+// a step, nothing else in the loop of the reduction. The bias and the maximum
+// are applied before the store; neither the sum nor its allocation is left.
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#kn = affine_map<(m, n, k) -> (k, n)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+#id = affine_map<(m, n) -> (m, n)>
+#last = affine_map<(m, n) -> (n)>
+
+// CHECK-LABEL: func.func @dense
+// CHECK-NOT: memref.alloc
+// CHECK-NOT: linalg
+// CHECK: scf.for {{.*}} iter_args({{.*}}) -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)
+// CHECK-COUNT-2: vector.load
+// CHECK: memref.load
+// CHECK-NEXT: vector.broadcast
+// CHECK-NEXT: vector.fma
+// CHECK-NEXT: vector.fma
+// CHECK: memref.load
+// CHECK-NEXT: vector.broadcast
+// CHECK-NEXT: vector.fma
+// CHECK-NEXT: vector.fma
+// CHECK-NEXT: scf.yield
+// CHECK: arith.addf {{.*}} : vector<8xf32>
+// CHECK: arith.maximumf {{.*}} : vector<8xf32>
+// CHECK: vector.store
+func.func @dense(%x: memref<4x24xf32>, %w: memref<24x16xf32>,
+                 %b: memref<16xf32>, %y: memref<4x16xf32>,
+                 %workspace: memref<?xi8>) {
+  %zero = arith.constant 0.0 : f32
+  %sum = memref.alloc() : memref<4x16xf32>
+  linalg.fill ins(%zero : f32) outs(%sum : memref<4x16xf32>)
+  linalg.generic {indexing_maps = [#mk, #kn, #mn],
+                  iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : memref<4x24xf32>, memref<24x16xf32>)
+      outs(%sum : memref<4x16xf32>)
+      attrs = {codegen.strategy = #codegen.contraction<
+        mr = 2, nr = 16, mc = 4, nc = 16, kc = 24, copy_left = false,
+        copy_right = false, pack_right = false, flatten_rows = false,
+        single_row_nr = 0, serial = 1>} {
+  ^bb0(%a: f32, %c: f32, %s: f32):
+    %p = arith.mulf %a, %c : f32
+    %q = arith.addf %s, %p : f32
+    linalg.yield %q : f32
+  }
+  linalg.generic {indexing_maps = [#id, #last, #id],
+                  iterator_types = ["parallel", "parallel"]}
+      ins(%sum, %b : memref<4x16xf32>, memref<16xf32>)
+      outs(%y : memref<4x16xf32>) {
+  ^bb0(%s: f32, %c: f32, %old: f32):
+    %p = arith.addf %s, %c : f32
+    %q = arith.maximumf %p, %zero : f32
+    linalg.yield %q : f32
+  }
+  return
+}
+
+// The padded operand never comes into being: its block is copied into the
+// worker's workspace, zeros around it.
+
+// CHECK-LABEL: func.func @padded
+// CHECK-SAME: codegen.workspace =
+// CHECK-NOT: memref.alloc
+// CHECK: codegen.parallel (%{{.*}}, %[[WORKER:.*]]) to
+// CHECK: codegen.worker_workspace %[[WORKER]]
+// CHECK: vector.fma
+// CHECK-NOT: linalg
+func.func @padded(%x: memref<?x8x8x4xf32>, %w: memref<3x3x4x16xf32>,
+                  %y: memref<?x8x8x16xf32>, %workspace: memref<?xi8>) {
+  %zero = arith.constant 0.0 : f32
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x8x8x4xf32>
+  %p = memref.alloc(%n) : memref<?x10x10x4xf32>
+  linalg.map outs(%p : memref<?x10x10x4xf32>) (%init: f32) {
+    linalg.yield %zero : f32
+  }
+  %inside = memref.subview %p[0, 1, 1, 0] [%n, 8, 8, 4] [1, 1, 1, 1]
+      : memref<?x10x10x4xf32>
+      to memref<?x8x8x4xf32, strided<[400, 40, 4, 1], offset: 44>>
+  memref.copy %x, %inside : memref<?x8x8x4xf32>
+      to memref<?x8x8x4xf32, strided<[400, 40, 4, 1], offset: 44>>
+  linalg.fill ins(%zero : f32) outs(%y : memref<?x8x8x16xf32>)
+  linalg.generic {indexing_maps = [
+        affine_map<(n, i, j, f, a, b, c) -> (n, i + a, j + b, c)>,
+        affine_map<(n, i, j, f, a, b, c) -> (a, b, c, f)>,
+        affine_map<(n, i, j, f, a, b, c) -> (n, i, j, f)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel",
+                        "reduction", "reduction", "reduction"]}
+      ins(%p, %w : memref<?x10x10x4xf32>, memref<3x3x4x16xf32>)
+      outs(%y : memref<?x8x8x16xf32>)
+      attrs = {codegen.strategy = #codegen.contraction<
+        mr = 4, nr = 16, mc = 64, nc = 16, kc = 36, copy_left = false,
+        copy_right = false, pack_right = false, flatten_rows = false,
+        single_row_nr = 0, serial = 1>} {
+  ^bb0(%a: f32, %b: f32, %s: f32):
+    %m = arith.mulf %a, %b : f32
+    %q = arith.addf %s, %m : f32
+    linalg.yield %q : f32
+  }
+  return
+}
