@@ -33,6 +33,12 @@ static Type withBatch(Type type, int64_t batch) {
 /// The size that a dynamic dimension of an op's result has now that the
 /// operands are static.
 static int64_t sizeNow(Value value, int64_t dim) {
+  if (auto reshape = value.getDefiningOp<ReshapeOp>()) {
+    int64_t rest = 1;
+    for (int64_t size : tensorType(value).getShape())
+      rest *= ShapedType::isDynamic(size) ? 1 : size;
+    return tensorType(reshape.getInput()).getNumElements() / rest;
+  }
   SizeSource from = sizeSource(value, dim);
   return tensorType(from.value).getDimSize(from.dim) * from.factor /
          from.divisor;
