@@ -156,6 +156,10 @@ private:
   }
   void findDeadBuffers();
   void makeRowBuffers(OpBuilder &builder);
+  void emitUnit(OpBuilder &builder, unsigned unit,
+                ArrayRef<NestRange> ranges);
+  void emitFill(OpBuilder &builder, Nest &nest, unsigned output,
+                ArrayRef<NestRange> ranges);
   void emitRows();
   void emitAlone();
   void emitCutReduction(unsigned cut);
@@ -195,8 +199,7 @@ GroupScheduler::GroupScheduler(RewriterBase &rewriter, func::FuncOp kernel,
     rows = attr.getRows();
     for (unsigned o = 0; o < stage.getNumDpsInits(); ++o) {
       linalg::FillOp fill;
-      if (attr.getKind() == NestKind::Reduce ||
-          attr.getKind() == NestKind::Fold)
+      if (attr.getKind() != NestKind::Map)
         fill = fillOf(stage, o);
       TypedAttr constant;
       if (fill) {
@@ -307,6 +310,54 @@ void GroupScheduler::makeRowBuffers(OpBuilder &builder) {
   }
 }
 
+/// Fills the part of an output that the fixed loops (the rows) leave.
+void GroupScheduler::emitFill(OpBuilder &builder, Nest &nest, unsigned output,
+                              ArrayRef<NestRange> ranges) {
+  linalg::GenericOp root = nest.root;
+  Value buffer = root.getDpsInits()[output];
+  AffineMap map = root.getIndexingMapsArray()[root.getNumDpsInputs() + output];
+  auto type = cast<MemRefType>(buffer.getType());
+  int64_t rank = type.getRank();
+  TypedAttr value = nest.initial[output];
+  SmallVector<utils::IteratorType> parallel(rank,
+                                            utils::IteratorType::parallel);
+  auto fill = linalg::GenericOp::create(
+      builder, loc, ValueRange(), buffer,
+      builder.getMultiDimIdentityMap(rank), parallel,
+      [&](OpBuilder &body, Location loc, ValueRange) {
+        Value constant = arith::ConstantOp::create(body, loc, value);
+        linalg::YieldOp::create(body, loc, constant);
+      });
+  SmallVector<NestRange> fillRanges = fullRanges(builder, fill);
+  for (auto [d, expr] : llvm::enumerate(map.getResults()))
+    if (auto loop = dyn_cast<AffineDimExpr>(expr))
+      if (ranges[loop.getPosition()].isFixed())
+        fillRanges[d] = ranges[loop.getPosition()];
+  int lane = rank - 1;
+  if (rank == 0 || fillRanges.back().isFixed())
+    lane = -1;
+  Nest alone;
+  alone.root = fill;
+  alone.initial.push_back({});
+  alone.strategy =
+      NestAttr::get(builder.getContext(), NestKind::Map, lane,
+                    nest.strategy.getWidth(), 4, -1, 1, 0, 0, 0, 0);
+  emitNestLoops(builder, alone, fillRanges);
+  fill->erase();
+}
+
+void GroupScheduler::emitUnit(OpBuilder &builder, unsigned unit,
+                              ArrayRef<NestRange> ranges) {
+  Nest &nest = units[unit];
+  // A scatter into a filled buffer fills it first; other nests begin their
+  // accumulators with the value.
+  if (nest.strategy.getKind() == NestKind::Update)
+    for (unsigned o = 0; o < nest.root.getNumDpsInits(); ++o)
+      if (nest.initial[o])
+        emitFill(builder, nest, o, ranges);
+  emitNestLoops(builder, nest, ranges);
+}
+
 void GroupScheduler::emitRows() {
   IndexBuilder index{rewriter, loc};
   GridShape shape;
@@ -358,7 +409,7 @@ void GroupScheduler::emitRows() {
                 SmallVector<NestRange> ranges = allRanges[u];
                 for (unsigned i = 0; i < rows; ++i)
                   ranges[i] = {indices[i], Value()};
-                emitNestLoops(inner, nest, ranges);
+                emitUnit(inner, u, ranges);
               }
               scf::YieldOp::create(inner, loc);
             });
@@ -400,8 +451,8 @@ void GroupScheduler::emitAlone() {
       !types.empty() && types[0] == utils::IteratorType::parallel;
   if (auto cut = reductionToCut())
     return emitCutReduction(*cut);
-  if (!parallel)
-    return emitNestLoops(rewriter, nest, allRanges[0]);
+  if (!parallel || nest.strategy.getKind() == NestKind::Update)
+    return emitUnit(rewriter, 0, allRanges[0]);
   IndexBuilder index{rewriter, loc};
   GridShape shape;
   shape.total = size(0, 0);

@@ -90,15 +90,22 @@ static int64_t laneScore(NestFacts &facts, unsigned loop, unsigned width) {
     bool output = i >= op.getNumDpsInputs();
     if (!output && op.getBody()->getArgument(i).use_empty())
       continue;
+    // An operand that many points share counts little.
+    AffineMap map = op.getIndexingMapsArray()[i];
+    int64_t moved = 0;
+    for (unsigned other = 0; other < facts.sizes.size(); ++other)
+      moved += map.isFunctionOfDim(other) ? 1 : 0;
+    int64_t all = facts.sizes.size();
+    int64_t weight = (output ? 12 : 10) * moved * moved / (all * all);
     switch (laneAccess(op, i, loop)) {
     case LaneAccess::Contiguous:
-      score += output ? 12 : 10;
+      score += weight;
       break;
     case LaneAccess::Uniform:
       break;
     case LaneAccess::Strided:
-      // A strided input costs a load per lane, a strided output a store.
-      score -= output ? 12 : 10;
+      // A load or store per lane.
+      score -= weight;
       break;
     }
   }
@@ -179,6 +186,21 @@ static int sharingLoop(NestFacts &facts, int lane) {
   return best;
 }
 
+/// True if every output has a dimension that is loop `loop`, so that its
+/// iterations write apart.
+static bool indexesAllOutputs(linalg::GenericOp op, unsigned loop) {
+  for (unsigned o = 0; o < op.getNumDpsInits(); ++o) {
+    AffineMap map = op.getIndexingMapsArray()[op.getNumDpsInputs() + o];
+    bool found = llvm::any_of(map.getResults(), [&](AffineExpr expr) {
+      auto dim = dyn_cast<AffineDimExpr>(expr);
+      return dim && dim.getPosition() == loop;
+    });
+    if (!found)
+      return false;
+  }
+  return true;
+}
+
 NestAttr chooseNest(linalg::GenericOp op, unsigned rows, unsigned group,
                     const Target &target) {
   NestFacts facts(op, rows);
@@ -195,7 +217,8 @@ NestAttr chooseNest(linalg::GenericOp op, unsigned rows, unsigned group,
     else
       kind = NestKind::Reduce;
   }
-  if (kind == NestKind::Update && lane >= 0 && !facts.parallel[lane])
+  if (kind == NestKind::Update && lane >= 0 &&
+      (!facts.parallel[lane] || !indexesAllOutputs(op, lane)))
     lane = -1;
   if (lane < 0)
     width = 1;
@@ -262,6 +285,7 @@ NestAttr chooseNest(linalg::GenericOp op, unsigned rows, unsigned group,
   // Alone, the leading parallel loops are the rows.
   if (rows == 0)
     while (rows < facts.sizes.size() && facts.parallel[rows] &&
+           (kind != NestKind::Update || indexesAllOutputs(op, rows)) &&
            static_cast<int>(rows) != lane &&
            static_cast<int>(rows) != tileLoop)
       ++rows;

@@ -10,7 +10,6 @@
 
 #include "codegen/schedule/NestLoops.h"
 #include "codegen/strategy/NestFusion.h"
-#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
@@ -86,7 +85,7 @@ void resolveFills(RewriterBase &rewriter, Block &block) {
               generic.getIndexingMapsArray()[generic.getNumDpsInputs() + o]
                   .isPermutation();
         else
-          absorbed = once && hasOwnOutputs(generic) && fillOf(generic, o);
+          absorbed = once && fillOf(generic, o);
       }
       break;
     }
@@ -112,13 +111,17 @@ void resolveFills(RewriterBase &rewriter, Block &block) {
 // Grouping
 //===----------------------------------------------------------------------===//
 
-/// The loop that most operands run along in memory, large ones above all.
+/// The loop that most operands of the highest rank run along in memory.
 static std::optional<unsigned> contiguousLoop(linalg::GenericOp op) {
   SmallVector<unsigned> votes(op.getNumLoops(), 0);
-  for (AffineMap map : op.getIndexingMapsArray())
-    if (unsigned rank = map.getNumResults())
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  unsigned rank = 0;
+  for (AffineMap map : maps)
+    rank = std::max(rank, map.getNumResults());
+  for (AffineMap map : maps)
+    if (rank && map.getNumResults() == rank)
       if (auto loop = plainLoop(map.getResults().back()))
-        votes[*loop] += rank * rank;
+        ++votes[*loop];
   if (votes.empty())
     return std::nullopt;
   unsigned best = llvm::max_element(votes) - votes.begin();
@@ -257,8 +260,15 @@ sameRow(linalg::GenericOp stage, unsigned loop, linalg::GenericOp next) {
   return related ? related : hint;
 }
 
-/// True if two ops with a constant or view between them may be one group.
-static bool isTransparent(Operation *op) {
+/// True if `op` may stand between two stages of `group`: it then runs before
+/// all of them.
+static bool isTransparent(Operation *op, const NestGroup &group) {
+  if (auto load = dyn_cast<memref::LoadOp>(op)) {
+    Value base = baseBuffer(load.getMemRef());
+    return llvm::none_of(group.stages, [&](linalg::GenericOp stage) {
+      return writesBuffer(stage, base);
+    });
+  }
   return isa<linalg::FillOp, memref::AllocOp, memref::AllocaOp,
              memref::DeallocOp, memref::DimOp, ViewLikeOpInterface>(op) ||
          isMemoryEffectFree(op);
@@ -324,7 +334,7 @@ SmallVector<NestGroup> groupNests(Block &block) {
   for (Operation &op : block) {
     auto generic = dyn_cast<linalg::GenericOp>(op);
     if (!generic) {
-      open &= isTransparent(&op);
+      open = open && isTransparent(&op, groups.back());
       continue;
     }
     if (open && addStage(groups.back(), generic))
@@ -349,6 +359,29 @@ SmallVector<NestGroup> groupNests(Block &block) {
 // Order of loops
 //===----------------------------------------------------------------------===//
 
+/// New loop i is what loop `order[i]` was. (linalg's own interchange leaves
+/// affine.apply in the body, which does not run on vectors.)
+static void interchangeLoops(RewriterBase &rewriter, linalg::GenericOp op,
+                             ArrayRef<unsigned> order) {
+  SmallVector<AffineExpr> replacement(order.size());
+  SmallVector<unsigned> newLoop(order.size());
+  SmallVector<Attribute> iterators(order.size());
+  for (auto [i, loop] : llvm::enumerate(order)) {
+    replacement[loop] = rewriter.getAffineDimExpr(i);
+    newLoop[loop] = i;
+    iterators[i] = op.getIteratorTypes()[loop];
+  }
+  rewriter.modifyOpInPlace(op, [&] {
+    SmallVector<AffineMap> maps;
+    for (AffineMap map : op.getIndexingMapsArray())
+      maps.push_back(map.replaceDimsAndSymbols(replacement, {}, order.size(), 0));
+    op.setIndexingMapsAttr(rewriter.getAffineMapArrayAttr(maps));
+    op.setIteratorTypesAttr(rewriter.getArrayAttr(iterators));
+    op.getBody()->walk(
+        [&](linalg::IndexOp index) { index.setDim(newLoop[index.getDim()]); });
+  });
+}
+
 void orderLoops(RewriterBase &rewriter, NestGroup &group) {
   for (auto [s, stage] : llvm::enumerate(group.stages)) {
     SmallVector<unsigned> order;
@@ -369,10 +402,8 @@ void orderLoops(RewriterBase &rewriter, NestGroup &group) {
       for (unsigned loop = 0; loop < stage.getNumLoops(); ++loop)
         if (isParallel(stage, loop) == parallel)
           add(loop);
-    if (!llvm::is_sorted(order)) {
-      rewriter.setInsertionPoint(stage);
-      (void)linalg::interchangeGenericOp(rewriter, stage, order);
-    }
+    if (!llvm::is_sorted(order))
+      interchangeLoops(rewriter, stage, order);
     for (auto [i, row] : llvm::enumerate(group.rows))
       row[s] = i;
   }
@@ -477,6 +508,15 @@ void collapseLoops(RewriterBase &rewriter, NestGroup &group) {
     rewriter.modifyOpInPlace(index,
                              [&] { index.setDim(newLoop[index.getDim()]); });
   });
+  // A fill that the nest takes over fills the same view.
+  for (unsigned o = 0; o < op.getNumDpsInits(); ++o) {
+    Value output = operands[op.getNumDpsInputs() + o];
+    linalg::FillOp fill = fillOf(op, o);
+    if (!fill || output == op.getDpsInits()[o])
+      continue;
+    linalg::FillOp::create(rewriter, fill.getLoc(), fill.getInputs(), output);
+    rewriter.eraseOp(fill);
+  }
   auto inputs = ArrayRef(operands).take_front(op.getNumDpsInputs());
   auto outputs = ArrayRef(operands).drop_front(op.getNumDpsInputs());
   auto collapsed = linalg::GenericOp::create(rewriter, op.getLoc(), inputs,
