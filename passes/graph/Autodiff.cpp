@@ -24,14 +24,26 @@ static SmallVector<Operation *> opsBefore(OpBuilder &builder) {
   return ops;
 }
 
+/// The values that an op reads, those of enclosing blocks in its regions
+/// included.
+static SmallVector<Value> valuesRead(Operation *op) {
+  SmallVector<Value> values(op->getOperands());
+  if (op->getNumRegions() == 0 || op->hasTrait<OpTrait::IsIsolatedFromAbove>())
+    return values;
+  op->walk([&](Operation *inner) {
+    llvm::append_range(values, inner->getOperands());
+  });
+  return values;
+}
+
 /// The floating-point values that depend on `variables`.
 static llvm::DenseSet<Value> dependents(ArrayRef<Operation *> ops,
                                         ArrayRef<Value> variables) {
   llvm::DenseSet<Value> active(variables.begin(), variables.end());
   for (Operation *op : ops) {
     if (isa<nn::StopGradientOp>(op) ||
-        llvm::none_of(op->getOperands(),
-                      [&](Value operand) { return active.contains(operand); }))
+        llvm::none_of(valuesRead(op),
+                      [&](Value value) { return active.contains(value); }))
       continue;
     for (Value result : op->getResults())
       if (isFloatTensor(result))
@@ -76,7 +88,8 @@ FailureOr<SmallVector<Value>> buildGradients(OpBuilder &builder,
     SmallVector<bool> needed;
     for (Value operand : op->getOperands())
       needed.push_back(active.contains(operand));
-    if (llvm::none_of(needed, [](bool n) { return n; }))
+    if (llvm::none_of(valuesRead(op),
+                      [&](Value value) { return active.contains(value); }))
       continue;
     auto differentiable = dyn_cast<nn::DifferentiableOpInterface>(op);
     if (!differentiable)

@@ -51,18 +51,6 @@ void Grouping::findRowPrologues() {
       beforeRows.insert(&op);
 }
 
-/// True if a kernel or the caller puts the value into memory, whatever the
-/// groups will be.
-bool Grouping::isStored(Value value) const {
-  Operation *producer = value.getDefiningOp();
-  if (!producer || isa<nn::ReadOp, nn::ScanOp>(producer))
-    return true;
-  return llvm::any_of(value.getUsers(), [&](Operation *user) {
-    return readsTensors(user) || isContraction(user) || late.contains(user) ||
-           (isa<nn::ReduceOp>(user) && describe(user).kind == GroupKind::sums);
-  });
-}
-
 /// True if an op takes the value from memory.
 bool Grouping::needsTensor(Value value) const {
   return llvm::any_of(value.getUsers(), [&](Operation *user) {
@@ -72,6 +60,18 @@ bool Grouping::needsTensor(Value value) const {
             : GroupKind::outside;
     return readsTensors(user) || kind == GroupKind::contraction ||
            kind == GroupKind::window || kind == GroupKind::single;
+  });
+}
+
+/// True if a kernel or the caller puts the value into memory, whatever the
+/// groups will be.
+bool Grouping::isStored(Value value) const {
+  Operation *producer = value.getDefiningOp();
+  if (!producer || isa<nn::ReadOp, nn::ScanOp>(producer) || needsTensor(value))
+    return true;
+  return llvm::any_of(value.getUsers(), [&](Operation *user) {
+    return late.contains(user) ||
+           (isa<nn::ReduceOp>(user) && describe(user).kind == GroupKind::sums);
   });
 }
 

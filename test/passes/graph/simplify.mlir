@@ -1,0 +1,72 @@
+// RUN: cornu-opt --nn-simplify --canonicalize %s | FileCheck %s
+
+// log(clip(softmax / sum, a, b)) = clip(log_softmax, log a, log b)
+// CHECK-LABEL: @cross_entropy
+// CHECK-DAG: %[[LO:.*]] = nn.constant dense<-16.11
+// CHECK-DAG: %[[HI:.*]] = nn.constant dense<-1.19
+// CHECK: %[[L:.*]] = nn.log_softmax 1 %arg0
+// CHECK: %[[A:.*]] = nn.maximum %[[L]], %[[LO]]
+// CHECK: %[[B:.*]] = nn.minimum %[[A]], %[[HI]]
+// CHECK: return %[[B]]
+func.func @cross_entropy(%x: tensor<?x10xf32>) -> tensor<?x10xf32> {
+  %lo = nn.constant dense<1.0e-7> : tensor<f32>
+  %hi = nn.constant dense<0.9999999> : tensor<f32>
+  %p = nn.softmax 1 %x : tensor<?x10xf32>
+  %s = nn.reduce sum [1] keep %p : (tensor<?x10xf32>) -> tensor<?x1xf32>
+  %q = nn.divide %p, %s : (tensor<?x10xf32>, tensor<?x1xf32>) -> tensor<?x10xf32>
+  %c = nn.maximum %q, %lo : (tensor<?x10xf32>, tensor<f32>) -> tensor<?x10xf32>
+  %d = nn.minimum %c, %hi : (tensor<?x10xf32>, tensor<f32>) -> tensor<?x10xf32>
+  %l = nn.log %d : tensor<?x10xf32>
+  return %l : tensor<?x10xf32>
+}
+
+// CHECK-LABEL: @transposes_into_contraction
+// CHECK: %[[R:.*]] = nn.contract "ib,iu->ub" %arg0, %arg1
+// CHECK: return %[[R]]
+func.func @transposes_into_contraction(%x: tensor<3x5xf32>, %w: tensor<3x2xf32>) -> tensor<2x5xf32> {
+  %0 = nn.transpose [1, 0] %x : (tensor<3x5xf32>) -> tensor<5x3xf32>
+  %1 = nn.contract "bi,iu->bu" %0, %w : (tensor<5x3xf32>, tensor<3x2xf32>) -> tensor<5x2xf32>
+  %2 = nn.transpose [1, 0] %1 : (tensor<5x2xf32>) -> tensor<2x5xf32>
+  return %2 : tensor<2x5xf32>
+}
+
+// CHECK-LABEL: @padding_into_convolution
+// CHECK-NOT: nn.pad
+// CHECK: nn.convolution %arg0, %arg1 strides [1] padding [3, 2]
+func.func @padding_into_convolution(%x: tensor<?x5x2xf32>, %w: tensor<3x2x4xf32>) -> tensor<?x8x4xf32> {
+  %0 = nn.pad %x low [0, 2, 0] high [0, 1, 0] interior [0, 0, 0] value 0.0 : (tensor<?x5x2xf32>) -> tensor<?x8x2xf32>
+  %1 = nn.convolution %0, %w strides [1] padding [1, 1] dilations [1] groups 1
+      : (tensor<?x8x2xf32>, tensor<3x2x4xf32>) -> tensor<?x8x4xf32>
+  return %1 : tensor<?x8x4xf32>
+}
+
+// The gradient of a tensor that was cut into slices.
+// CHECK-LABEL: @sum_of_parts
+// CHECK: %[[R:.*]] = nn.concatenate 1 %arg0, %arg1
+// CHECK: return %[[R]]
+func.func @sum_of_parts(%a: tensor<?x2xf32>, %b: tensor<?x3xf32>) -> tensor<?x5xf32> {
+  %0 = nn.pad %a low [0, 0] high [0, 3] interior [0, 0] value 0.0 : (tensor<?x2xf32>) -> tensor<?x5xf32>
+  %1 = nn.pad %b low [0, 2] high [0, 0] interior [0, 0] value 0.0 : (tensor<?x3xf32>) -> tensor<?x5xf32>
+  %2 = nn.add %1, %0 : (tensor<?x5xf32>, tensor<?x5xf32>) -> tensor<?x5xf32>
+  return %2 : tensor<?x5xf32>
+}
+
+// The size of the batch comes from the first argument.
+// CHECK-LABEL: @batch_size
+// CHECK: nn.batch_size %arg0
+func.func @batch_size(%x: tensor<?x4xf32>) -> tensor<f32> {
+  %0 = nn.relu %x : tensor<?x4xf32>
+  %1 = nn.reduce sum [1] %0 : (tensor<?x4xf32>) -> tensor<?xf32>
+  %2 = nn.batch_size %1 : (tensor<?xf32>) -> tensor<f32>
+  return %2 : tensor<f32>
+}
+
+// ... but not where a reshape has merged other dimensions into it.
+// CHECK-LABEL: @merged_batch
+// CHECK: %[[M:.*]] = nn.reshape
+// CHECK: nn.batch_size %[[M]]
+func.func @merged_batch(%x: tensor<?x4xf32>) -> tensor<f32> {
+  %0 = nn.reshape %x : tensor<?x4xf32> -> tensor<?x1xf32>
+  %1 = nn.batch_size %0 : (tensor<?x1xf32>) -> tensor<f32>
+  return %1 : tensor<f32>
+}
