@@ -1,10 +1,11 @@
 //===- MemoryPlan.h - Offsets from lifetimes --------------------*- C++ -*-===//
 //
 // Buffers whose lifetimes overlap get disjoint ranges of a block, the others
-// may share. The largest are placed first, each at the lowest offset where it
-// fits (greedy by size; Pisarchyk and Lee, "Efficient memory management for
-// deep neural net inference", 2020, found it within a few percent of the lower
-// bound on networks).
+// may share. One after another is placed at the lowest offset where it fits,
+// the largest first (greedy by size; Pisarchyk and Lee, "Efficient memory
+// management for deep neural net inference", 2020, found it within a few
+// percent of the lower bound on networks); where that misses the bound, other
+// orders are tried and the best plan is taken.
 //
 //===----------------------------------------------------------------------===//
 
