@@ -146,8 +146,10 @@ def compare_logs(what, got, want, tolerance=1e-4):
     for name, value in want.items():
         if name not in got:
             failures.append(f"{what}: no '{name}' among {sorted(got)}")
-        elif np.isnan(value) != np.isnan(float(got[name])) or abs(got[name] - value) > tolerance * abs(value) + 1e-6:
-            failures.append(f"{what} {name}: {got[name]:.7g} instead of {value:.7g}")
+            continue
+        number = np.nan if got[name] is None else float(got[name])  # JSON has no NaN
+        if np.isnan(value) != np.isnan(number) or abs(number - value) > tolerance * abs(value) + 1e-6:
+            failures.append(f"{what} {name}: {number:.7g} instead of {value:.7g}")
     return failures
 
 

@@ -11,13 +11,16 @@ def two(name, call, shapes=((4, 5), (4, 5))):
     layer(f"op_{name}", list(shapes), lambda a, b: layers.Dense(3)(call(a, b)))
 
 
-for name in "negative absolute exp expm1 sin cos tanh erf square".split():
+for name in "exp expm1".split():
+    one(name, lambda x, name=name: getattr(ops, name)(x * 0.3))
+for name in "negative absolute sin cos tanh erf square".split():
     one(name, lambda x, name=name: getattr(ops, name)(x))
 for name in "log log2 log10 sqrt rsqrt reciprocal".split():
     one(name, lambda x, name=name: getattr(ops, name)(ops.absolute(x) + 0.5))
 one("log1p", lambda x: ops.log1p(ops.absolute(x)))
 for name in "sum mean max min prod var std".split():
-    one(f"{name}", lambda x, name=name: getattr(ops, name)(x, axis=1))
+    # A bias in front shifts the mean, which these do not see.
+    one(f"{name}", lambda x, name=name: getattr(ops, name)(x, axis=1), idle=("front0/bias",) if name in ("var", "std") else ())
     one(f"{name}_keepdims", lambda x, name=name: getattr(ops, name)(x, axis=-1, keepdims=True))
 one("mean_all_axes", lambda x: ops.mean(x, axis=(1, 2), keepdims=True), (4, 5, 3))
 one("logsumexp", lambda x: ops.logsumexp(x, axis=1))
