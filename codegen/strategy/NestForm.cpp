@@ -413,11 +413,12 @@ void orderLoops(RewriterBase &rewriter, NestGroup &group) {
 // Collapsing
 //===----------------------------------------------------------------------===//
 
-/// True if loops `i` and `i + 1` can be one in operand `operand`.
-static bool canCollapse(linalg::GenericOp op, unsigned operand, unsigned i) {
+/// True if loops `first` to `i + 1` can be one in operand `operand`, given that
+/// `first` to `i` can.
+static bool canCollapse(linalg::GenericOp op, unsigned operand, unsigned first,
+                        unsigned i) {
   AffineMap map = op.getIndexingMapsArray()[operand];
-  bool first = map.isFunctionOfDim(i), second = map.isFunctionOfDim(i + 1);
-  if (!first && !second)
+  if (!map.isFunctionOfDim(i) && !map.isFunctionOfDim(i + 1))
     return true;
   unsigned at = map.getNumResults();
   for (auto [d, expr] : llvm::enumerate(map.getResults())) {
@@ -431,14 +432,16 @@ static bool canCollapse(linalg::GenericOp op, unsigned operand, unsigned i) {
   for (auto [d, expr] : llvm::enumerate(map.getResults()))
     if (d != at + 1 && expr.isFunctionOfDim(i + 1))
       return false;
+  // The whole run, not the pair alone: a dimension of size 1 lies well with
+  // either neighbour even where the neighbours do not with each other.
   auto type = cast<MemRefType>(op->getOperand(operand).getType());
-  SmallVector<ReassociationIndices> pairs;
+  SmallVector<ReassociationIndices> pieces;
   for (unsigned d = 0; d < type.getRank(); ++d)
-    if (d == at + 1)
-      pairs.back().push_back(d);
+    if (d > at + first - i && d <= at + 1)
+      pieces.back().push_back(d);
     else
-      pairs.push_back({int64_t(d)});
-  return memref::CollapseShapeOp::isGuaranteedCollapsible(type, pairs);
+      pieces.push_back({int64_t(d)});
+  return memref::CollapseShapeOp::isGuaranteedCollapsible(type, pieces);
 }
 
 void collapseLoops(RewriterBase &rewriter, NestGroup &group) {
@@ -457,7 +460,7 @@ void collapseLoops(RewriterBase &rewriter, NestGroup &group) {
                  !indexed.count(loop) && !indexed.count(loop - 1);
     for (unsigned i = 0; joins && i < op->getNumOperands(); ++i)
       joins = isa<MemRefType>(op->getOperand(i).getType()) &&
-              canCollapse(op, i, loop - 1);
+              canCollapse(op, i, runs.back().front(), loop - 1);
     if (joins)
       runs.back().push_back(loop);
     else
