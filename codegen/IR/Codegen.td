@@ -69,6 +69,9 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
       * `pack_right`: the right operand is repacked in panels of `nr` lanes;
       * `flatten_rows`: a tile may span several rows loops, with an address of
         its own for each row; else it stays within the innermost one;
+      * `along_reduction`: accumulators run along the reduction, where both
+        operands are contiguous along it, and are summed up at its end: for
+        few rows or lanes;
       * `single_row_nr`: where the number of rows is known at run time only, a
         second version for one row has tiles of so many lanes and packs
         nothing (0: no such version);
@@ -78,14 +81,15 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
     #codegen.contraction<mr = 6, nr = 16, mc = 144, nc = 512, kc = 256,
                          copy_left = false, copy_right = false,
                          pack_right = true, flatten_rows = false,
-                         single_row_nr = 64, serial = 200000>
+                         along_reduction = false, single_row_nr = 64,
+                         serial = 200000>
     ```
   }];
   let parameters = (ins "int64_t":$mr, "int64_t":$nr, "int64_t":$mc,
                         "int64_t":$nc, "int64_t":$kc, "bool":$copy_left,
                         "bool":$copy_right, "bool":$pack_right,
-                        "bool":$flatten_rows, "int64_t":$single_row_nr,
-                        "int64_t":$serial);
+                        "bool":$flatten_rows, "bool":$along_reduction,
+                        "int64_t":$single_row_nr, "int64_t":$serial);
 }
 
 def Codegen_NestKind : I32EnumAttr<"NestKind", "how a nest treats its outputs",

@@ -56,7 +56,7 @@ namespace {
 struct Blocking {
   int64_t mr = 1, nr = 1, mc = 1, nc = 1, kc = 1;
   bool copyLeft = false, copyRight = false, packRight = false;
-  bool flattenRows = false;
+  bool flattenRows = false, alongReduction = false;
   int64_t singleRowNr = 0, serial = 0;
 };
 } // namespace
@@ -171,17 +171,35 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
                         nearest * bytes >= 1024 && lane >= 4 * blocking.nr &&
                         blocking.packRight;
   }
+  // Both operands contiguous along the reduction, and it is long.
+  auto along = [&](unsigned operand) {
+    return llvm::any_of(form->reduction, [&](unsigned loop) {
+      return strideOf(op, operand, loop) == 1 &&
+             known(form->extents[loop]) >= 2 * lanes;
+    });
+  };
+  bool dots = !form->sharedLane && along(form->left) && along(form->right);
+  if (dots && lane == 1) {
+    blocking.alongReduction = true;
+    blocking.packRight = false;
+    blocking.mr = target.vectorRegisters / 2;
+  }
   // One row: enough lanes that the latency of the multiply-adds is hidden and
   // half of the registers stay free for what they load.
-  if (contiguous && !form->sharedLane && rows == kManyRows)
-    blocking.singleRowNr = std::min<int64_t>(
-        target.vectorRegisters / 2 * lanes, std::max<int64_t>(lane, 1));
+  if (!form->sharedLane && rows == kManyRows && lane > 1) {
+    int64_t vectors = target.vectorRegisters / 2;
+    if (contiguous)
+      blocking.singleRowNr = std::min(vectors * lanes, lane);
+    else if (dots)
+      blocking.singleRowNr = std::min(lanes, lane);
+  }
   // A fork and join costs a few microseconds; so much is done in ten.
   blocking.serial = 200000;
   return Attribute(ContractionAttr::get(
       op.getContext(), blocking.mr, blocking.nr, blocking.mc, blocking.nc,
       blocking.kc, blocking.copyLeft, blocking.copyRight, blocking.packRight,
-      blocking.flattenRows, blocking.singleRowNr, blocking.serial));
+      blocking.flattenRows, blocking.alongReduction, blocking.singleRowNr,
+      blocking.serial));
 }
 
 } // namespace cornu::codegen

@@ -285,11 +285,10 @@ void ContractionNest::packStep(Value source, Value target,
   }
 }
 
-/// `count` vectors of `count` elements: vector i of the result holds element i
-/// of each. Each round interleaves vectors half of the rest apart; after
-/// log2(count) rounds every element is in its place.
-static SmallVector<Value> transpose(OpBuilder &builder, Location loc,
-                                    SmallVector<Value> rows) {
+/// Each round interleaves vectors half of all apart; after log2(count) rounds
+/// every element is in its place.
+SmallVector<Value> transpose(OpBuilder &builder, Location loc,
+                             SmallVector<Value> rows) {
   int64_t count = rows.size();
   SmallVector<int64_t> low, high;
   for (int64_t i = 0; i < count / 2; ++i) {

@@ -490,7 +490,8 @@ void ContractionNest::emitRowTiles(const LaneTile &lanes) {
 //===----------------------------------------------------------------------===//
 
 /// With one row, every element of the right operand is used once: a tile of
-/// many lanes, nothing packed, the reduction in one block.
+/// many lanes, nothing packed, the reduction in one block. Where the right
+/// operand lies along the reduction, so do the accumulators.
 void ContractionNest::emitSingleRow(unsigned loop) {
   ContractionAttr general = strategy;
   Value extent = extents[loop];
@@ -499,6 +500,7 @@ void ContractionNest::emitSingleRow(unsigned loop) {
       std::max<int64_t>(kSingleRowLanes, general.getSingleRowNr()),
       /*kc=*/std::numeric_limits<int32_t>::max(), general.getCopyLeft(),
       general.getCopyRight(), /*pack_right=*/false, /*flatten_rows=*/false,
+      /*along_reduction=*/known[form.right][form.lane] != 1,
       /*single_row_nr=*/0, general.getSerial());
   extents[loop] = math.constant(1);
   plan();

@@ -52,6 +52,12 @@ struct LaneTile {
   llvm::SmallVector<unsigned> widths;
 };
 
+/// `count` vectors of `count` elements: vector i of the result holds element
+/// i of each.
+llvm::SmallVector<mlir::Value> transpose(mlir::OpBuilder &builder,
+                                         mlir::Location loc,
+                                         llvm::SmallVector<mlir::Value> rows);
+
 class ContractionNest {
 public:
   ContractionNest(mlir::RewriterBase &rewriter, mlir::linalg::GenericOp root,
@@ -107,6 +113,9 @@ private:
   Accumulators step(mlir::ValueRange left, mlir::Value right,
                     const RowTile &tile, const LaneTile &lanes,
                     Accumulators accumulators);
+  Accumulators reduceVectors(mlir::ValueRange left, mlir::Value right,
+                             const RowTile &tile, const LaneTile &lanes,
+                             Accumulators accumulators);
   bool isShortWindow(const RowTile &tile);
   Accumulators slideWindow(mlir::Value left, mlir::Value right,
                            const RowTile &tile, const LaneTile &lanes,

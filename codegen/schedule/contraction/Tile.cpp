@@ -200,6 +200,93 @@ ContractionNest::step(ValueRange left, Value right, const RowTile &tile,
   return accumulators;
 }
 
+/// The innermost reduction loop on vectors along it: for each row and lane an
+/// accumulator whose elements are summed up at the end. A transposition turns
+/// `width` sums into one addition each.
+ContractionNest::Accumulators
+ContractionNest::reduceVectors(ValueRange left, Value right,
+                               const RowTile &tile, const LaneTile &lanes,
+                               Accumulators accumulators) {
+  const LoopRange &range = reductionRanges.back();
+  auto type = VectorType::get({width}, element);
+  int64_t columns = 0;
+  for (unsigned lane : lanes.widths)
+    columns += lane;
+  int64_t rows = tile.rows.size();
+  OpFoldResult laneStride = tileRight.strides[form.lane];
+
+  Value whole = math.mul(math.div(range.size, math.constant(width)),
+                         OpFoldResult(builder.getIndexAttr(width)));
+  Value middle = math.add(range.low, whole);
+  Value zero = arith::ConstantOp::create(builder, loc,
+                                         builder.getZeroAttr(type));
+  SmallVector<Value> partial(rows * columns, zero);
+  auto loop = scf::ForOp::create(builder, loc, range.low, middle,
+                                 math.constant(width), partial);
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    Value index = loop.getInductionVar();
+    SmallVector<Value> next, factors;
+    for (Value offset : left)
+      factors.push_back(vector::LoadOp::create(
+          builder, loc, type, blockLeft.buffer,
+          ValueRange{math.add(offset, index)}));
+    SmallVector<Value> carried(loop.getRegionIterArgs());
+    for (int64_t column = 0; column < columns; ++column) {
+      Value offset = math.add(math.add(right, index),
+                              math.mul(math.constant(column), laneStride));
+      Value vector = vector::LoadOp::create(
+          builder, loc, type, tileRight.buffer, ValueRange{offset});
+      for (int64_t row = 0; row < rows; ++row) {
+        Value &sum = carried[row * columns + column];
+        sum = vector::FMAOp::create(builder, loc, factors[row], vector, sum);
+      }
+    }
+    scf::YieldOp::create(builder, loc, carried);
+  }
+  unsigned next = 0, at = 0;
+  for (int64_t row = 0; row < rows; ++row)
+    for (unsigned lane : lanes.widths) {
+      auto sums = llvm::to_vector(
+          ValueRange(loop.getResults()).slice(next, lane));
+      next += lane;
+      Value total;
+      if (lane == width && lane > 1) {
+        sums = transpose(builder, loc, sums);
+        for (size_t step = 1; step < sums.size(); step *= 2)
+          for (size_t i = 0; i + step < sums.size(); i += 2 * step)
+            sums[i] = arith::AddFOp::create(builder, loc, sums[i],
+                                            sums[i + step]);
+        total = sums[0];
+      } else {
+        for (Value &sum : sums)
+          sum = vector::ReductionOp::create(builder, loc,
+                                            vector::CombiningKind::ADD, sum,
+                                            arith::FastMathFlags::reassoc);
+        total = vector::FromElementsOp::create(
+            builder, loc, VectorType::get({lane}, element), sums);
+      }
+      accumulators[at] =
+          arith::AddFOp::create(builder, loc, accumulators[at], total);
+      ++at;
+    }
+  // What is left of the reduction, lane by lane.
+  auto rest = scf::ForOp::create(builder, loc, middle,
+                                 math.add(range.low, range.size),
+                                 math.constant(1), accumulators);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(rest.getBody());
+  Value index = rest.getInductionVar();
+  SmallVector<Value> offsets;
+  for (Value offset : left)
+    offsets.push_back(math.add(offset, index));
+  scf::YieldOp::create(builder, loc,
+                       step(offsets, math.add(right, index), tile, lanes,
+                            Accumulators(rest.getRegionIterArgs())));
+  return Accumulators(rest.getResults());
+}
+
 /// The most steps of a window that are unrolled.
 static constexpr int64_t kWindow = 8;
 
@@ -282,6 +369,9 @@ ContractionNest::reduce(unsigned level, ValueRange left, Value right,
   unsigned loop = reductionLoops[level].inner();
   const LoopRange &range = reductionRanges[level];
   bool last = level + 1 == reductionLoops.size();
+  if (last && strategy.getAlongReduction() && !form.sharedLane &&
+      blockLeft.stride(loop) == 1 && tileRight.stride(loop) == 1)
+    return reduceVectors(left, right, tile, lanes, std::move(accumulators));
   if (last && isShortWindow(tile))
     return slideWindow(left[0], right, tile, lanes, std::move(accumulators));
   auto body = [&](Value index, ValueRange carried) {

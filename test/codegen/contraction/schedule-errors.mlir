@@ -14,7 +14,7 @@ func.func @no_rows(%a: memref<8x8xf32>, %b: memref<8x8xf32>,
       attrs = {codegen.strategy = #codegen.contraction<
         mr = 0, nr = 16, mc = 4, nc = 16, kc = 24, copy_left = false,
         copy_right = false, pack_right = false, flatten_rows = false,
-        single_row_nr = 0, serial = 1>} {
+        along_reduction = false, single_row_nr = 0, serial = 1>} {
   ^bb0(%x: f32, %y: f32, %s: f32):
     %p = arith.mulf %x, %y : f32
     %q = arith.addf %s, %p : f32
@@ -36,7 +36,7 @@ func.func @not_a_contraction(%a: memref<8x8xf32>, %c: memref<8x8xf32>,
       attrs = {codegen.strategy = #codegen.contraction<
         mr = 2, nr = 16, mc = 4, nc = 16, kc = 24, copy_left = false,
         copy_right = false, pack_right = false, flatten_rows = false,
-        single_row_nr = 0, serial = 1>} {
+        along_reduction = false, single_row_nr = 0, serial = 1>} {
   ^bb0(%x: f32, %s: f32):
     linalg.yield %x : f32
   }

@@ -40,7 +40,7 @@ func.func @dense(%x: memref<4x24xf32>, %w: memref<24x16xf32>,
       attrs = {codegen.strategy = #codegen.contraction<
         mr = 2, nr = 16, mc = 4, nc = 16, kc = 24, copy_left = false,
         copy_right = false, pack_right = false, flatten_rows = false,
-        single_row_nr = 0, serial = 1>} {
+        along_reduction = false, single_row_nr = 0, serial = 1>} {
   ^bb0(%a: f32, %c: f32, %s: f32):
     %p = arith.mulf %a, %c : f32
     %q = arith.addf %s, %p : f32
@@ -94,7 +94,7 @@ func.func @padded(%x: memref<?x8x8x4xf32>, %w: memref<3x3x4x16xf32>,
       attrs = {codegen.strategy = #codegen.contraction<
         mr = 4, nr = 16, mc = 64, nc = 16, kc = 36, copy_left = false,
         copy_right = false, pack_right = false, flatten_rows = false,
-        single_row_nr = 0, serial = 1>} {
+        along_reduction = false, single_row_nr = 0, serial = 1>} {
   ^bb0(%a: f32, %b: f32, %s: f32):
     %m = arith.mulf %a, %b : f32
     %q = arith.addf %s, %m : f32

@@ -130,7 +130,7 @@ func.func @override(%a: memref<512x512xf32>, %b: memref<512x512xf32>,
       attrs = {codegen.strategy = #codegen.contraction<
         mr = 2, nr = 8, mc = 10, nc = 64, kc = 32, copy_left = false,
         copy_right = false, pack_right = false, flatten_rows = false,
-        single_row_nr = 0, serial = 1>} {
+        along_reduction = false, single_row_nr = 0, serial = 1>} {
   ^bb0(%x: f32, %y: f32, %s: f32):
     %p = arith.mulf %x, %y : f32
     %q = arith.addf %s, %p : f32

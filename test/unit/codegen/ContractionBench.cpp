@@ -54,6 +54,8 @@ std::vector<Named> namedCases() {
   matmul("dense-1x100x64", "mk,kn->mn", 1, 64, 100, true);
   matmul("dense-1x64x10", "mk,kn->mn", 1, 10, 64, true);
   matmul("dense-32x128x1", "mk,kn->mn", 32, 1, 128, true);
+  matmul("dx-1x512x784", "mk,nk->mn", 1, 784, 512);
+  matmul("dx-1x512x128", "mk,nk->mn", 1, 128, 512);
   matmul("dx-32x512x784", "mk,nk->mn", 32, 784, 512);
   matmul("dx-32x64x100", "mk,nk->mn", 32, 100, 64);
   matmul("dx-32x10x64", "mk,nk->mn", 32, 64, 10);

@@ -88,7 +88,7 @@ void ContractionTest::decorate(ContractionCase &c) {
     text += std::to_string(pick(1, 40)) + ", copy_left = ";
     text += std::string(flag()) + ", copy_right = " + flag();
     text += std::string(", pack_right = ") + flag() + ", flatten_rows = " +
-            flag() + ", single_row_nr = " +
+            flag() + ", along_reduction = " + flag() + ", single_row_nr = " +
             std::to_string(oneOf<int64_t>({0, 4, 32, 64})) +
             ", serial = 1000>";
     c.strategy = text;
