@@ -1,11 +1,17 @@
 //===- Link.cpp - Files from machine code ---------------------------------===//
 
 #include "codegen/emit/Link.h"
+#include "llvm/ObjCopy/CommonConfig.h"
+#include "llvm/ObjCopy/ELF/ELFConfig.h"
+#include "llvm/ObjCopy/ELF/ELFObjcopy.h"
 #include "llvm/Object/ArchiveWriter.h"
+#include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Host.h"
@@ -113,40 +119,44 @@ llvm::Error run(const std::string &program,
   return error("linking with '" + program + "' failed: " + message);
 }
 
-/// Links `object` into `path`; `more` are the arguments that differ between
-/// programs and libraries.
-llvm::Error link(llvm::StringRef path, llvm::ArrayRef<char> object,
-                 const Target &target, llvm::ArrayRef<std::string> more) {
+/// Links the objects into `path`; `more` are the arguments that differ between
+/// programs, libraries and objects.
+llvm::Error link(llvm::StringRef path, Objects objects, const Target &target,
+                 llvm::ArrayRef<std::string> more, bool executable) {
   auto driver = findLinkDriver(target);
   if (!driver)
     return driver.takeError();
-  int descriptor;
-  llvm::SmallString<128> objectPath;
-  if (std::error_code code = llvm::sys::fs::createTemporaryFile(
-          "cornu", "o", descriptor, objectPath))
-    return error("cannot make a temporary file: " + code.message());
-  llvm::FileRemover remover(objectPath);
-  {
-    llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
-    stream.write(object.data(), object.size());
-    stream.flush();
-    if (std::error_code code = stream.error()) {
-      stream.clear_error();
-      return error("cannot write '" + objectPath.str() +
-                   "': " + code.message());
-    }
+  std::vector<std::string> arguments;
+  std::vector<std::unique_ptr<llvm::FileRemover>> removers;
+  for (const auto &object : objects) {
+    int descriptor;
+    llvm::SmallString<128> objectPath;
+    if (std::error_code code = llvm::sys::fs::createTemporaryFile(
+            "cornu", "o", descriptor, objectPath))
+      return error("cannot make a temporary file: " + code.message());
+    removers.push_back(std::make_unique<llvm::FileRemover>(objectPath));
+    arguments.push_back(std::string(objectPath));
+    llvm::Error failure =
+        writeBytes(descriptor, llvm::StringRef(object.data(), object.size()),
+                   objectPath);
+    llvm::sys::Process::SafelyCloseFileDescriptor(descriptor);
+    if (failure)
+      return failure;
   }
   auto output = Replacement::create(path);
   if (!output)
     return output.takeError();
-  std::vector<std::string> arguments = {
-      "-o", output->temporary().str(), std::string(objectPath),
-      "-Wl,--gc-sections", "-Wl,-s", "-Wl,--build-id=none", "-Wl,-z,relro"};
+  arguments.push_back("-o");
+  arguments.push_back(output->temporary().str());
   arguments.insert(arguments.end(), more.begin(), more.end());
   if (llvm::Error failure = run(*driver, arguments))
     return llvm::joinErrors(std::move(failure), output->discard());
-  return output->commit(/*executable=*/true);
+  return output->commit(executable);
 }
+
+/// Nothing unused, no symbols that only a debugger reads.
+const std::string smallFlags[] = {"-Wl,--gc-sections", "-Wl,-s",
+                                  "-Wl,--build-id=none", "-Wl,-z,relro"};
 
 } // namespace
 
@@ -187,14 +197,57 @@ llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents,
   return file->commit(executable);
 }
 
+bool canMergeObjects(const Target &target) {
+  auto driver = findLinkDriver(target);
+  if (driver)
+    return true;
+  llvm::consumeError(driver.takeError());
+  return false;
+}
+
+llvm::Error writeObject(llvm::StringRef path, Objects objects,
+                        const Target &target) {
+  if (objects.size() == 1)
+    return writeFile(
+        path, llvm::StringRef(objects[0].data(), objects[0].size()));
+  llvm::SmallString<128> joined;
+  if (std::error_code code =
+          llvm::sys::fs::createTemporaryFile("cornu-joined", "o", joined))
+    return error("cannot make a temporary file: " + code.message());
+  llvm::FileRemover remover(joined);
+  if (llvm::Error failure = link(joined, objects, target, {"-r", "-nostdlib"},
+                                 /*executable=*/false))
+    return failure;
+  // What the parts call in each other is no concern of the program's.
+  auto buffer = llvm::MemoryBuffer::getFile(joined);
+  if (!buffer)
+    return error("cannot read '" + joined.str() +
+                 "': " + buffer.getError().message());
+  auto file = llvm::object::ObjectFile::createELFObjectFile(**buffer);
+  if (!file)
+    return file.takeError();
+  llvm::objcopy::CommonConfig common;
+  common.InputFilename = common.OutputFilename = joined;
+  llvm::objcopy::ELFConfig elf;
+  elf.LocalizeHidden = true;
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  if (llvm::Error failure = llvm::objcopy::elf::executeObjcopyOnBinary(
+          common, elf, llvm::cast<llvm::object::ELFObjectFileBase>(**file),
+          stream))
+    return failure;
+  return writeFile(path, llvm::StringRef(bytes.data(), bytes.size()));
+}
+
 llvm::Error writeStaticLibrary(llvm::StringRef path, llvm::StringRef member,
-                               llvm::ArrayRef<char> object,
-                               const Target &target) {
-  std::string name = (member + ".o").str();
+                               Objects objects) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < objects.size(); ++i)
+    names.push_back(member.str() + (i ? "." + std::to_string(i) : "") + ".o");
   llvm::SmallVector<llvm::NewArchiveMember, 1> members;
-  members.emplace_back(
-      llvm::MemoryBufferRef(llvm::StringRef(object.data(), object.size()),
-                            name));
+  for (auto [name, object] : llvm::zip_equal(names, objects))
+    members.emplace_back(llvm::MemoryBufferRef(
+        llvm::StringRef(object.data(), object.size()), name));
   auto archive = llvm::writeArchiveToBuffer(
       members, llvm::SymtabWritingMode::NormalSymtab,
       llvm::object::Archive::K_GNU, /*Deterministic=*/true, /*Thin=*/false);
@@ -203,7 +256,7 @@ llvm::Error writeStaticLibrary(llvm::StringRef path, llvm::StringRef member,
   return writeFile(path, (*archive)->getBuffer());
 }
 
-llvm::Error linkExecutable(llvm::StringRef path, llvm::ArrayRef<char> object,
+llvm::Error linkExecutable(llvm::StringRef path, Objects objects,
                            const Target &target, const LinkInputs &inputs) {
   llvm::SmallString<128> runtime(inputs.runtimeFolder);
   llvm::Triple host(llvm::sys::getProcessTriple());
@@ -216,14 +269,16 @@ llvm::Error linkExecutable(llvm::StringRef path, llvm::ArrayRef<char> object,
                  runtime.str() +
                  "': build Cornu with a cross compiler for it installed, or "
                  "compile with -c");
-  return link(path, object, target,
-              {std::string(runtime), "-static-libgcc", "-lpthread", "-lm"});
+  std::vector<std::string> more(std::begin(smallFlags), std::end(smallFlags));
+  more.insert(more.end(), {std::string(runtime), "-lpthread", "-lm"});
+  return link(path, objects, target, more, /*executable=*/true);
 }
 
-llvm::Error linkSharedLibrary(llvm::StringRef path,
-                              llvm::ArrayRef<char> object,
+llvm::Error linkSharedLibrary(llvm::StringRef path, Objects objects,
                               const Target &target) {
-  return link(path, object, target, {"-shared"});
+  std::vector<std::string> more(std::begin(smallFlags), std::end(smallFlags));
+  more.push_back("-shared");
+  return link(path, objects, target, more, /*executable=*/true);
 }
 
 } // namespace cornu::codegen

@@ -10,6 +10,7 @@
 
 #include "codegen/target/Target.h"
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Error.h"
 
 namespace cornu::codegen {
@@ -18,10 +19,18 @@ namespace cornu::codegen {
 llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents,
                       bool executable = false);
 
-/// An archive with one member, `member`.o.
+/// The object files of one model: one, or several parts.
+using Objects = llvm::ArrayRef<llvm::SmallVector<char, 0>>;
+
+/// True if `writeObject` can join several objects.
+bool canMergeObjects(const Target &target);
+/// Writes one object file.
+llvm::Error writeObject(llvm::StringRef path, Objects objects,
+                        const Target &target);
+
+/// An archive with the members `member`.o, `member`.1.o, ...
 llvm::Error writeStaticLibrary(llvm::StringRef path, llvm::StringRef member,
-                               llvm::ArrayRef<char> object,
-                               const Target &target);
+                               Objects objects);
 
 /// What linking needs from the installation.
 struct LinkInputs {
@@ -31,12 +40,11 @@ struct LinkInputs {
 };
 
 /// A program: the object, libcornu and the C library, nothing unused.
-llvm::Error linkExecutable(llvm::StringRef path, llvm::ArrayRef<char> object,
+llvm::Error linkExecutable(llvm::StringRef path, Objects objects,
                            const Target &target, const LinkInputs &inputs);
 
 /// A shared library with the model's C interface.
-llvm::Error linkSharedLibrary(llvm::StringRef path,
-                              llvm::ArrayRef<char> object,
+llvm::Error linkSharedLibrary(llvm::StringRef path, Objects objects,
                               const Target &target);
 
 } // namespace cornu::codegen

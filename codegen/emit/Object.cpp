@@ -1,17 +1,22 @@
 //===- Object.cpp - LLVM dialect to machine code --------------------------===//
 
 #include "codegen/emit/Object.h"
+#include "codegen/emit/ModelDescriptor.h"
+#include "codegen/emit/Partition.h"
 #include "codegen/target/Target.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/SmallVectorMemoryBuffer.h"
+#include "llvm/Support/ThreadPool.h"
 #include "llvm/Target/TargetMachine.h"
+#include <atomic>
 
 using namespace mlir;
 
@@ -45,10 +50,11 @@ void setFunctionAttributes(llvm::Module &module, const Target &target) {
 void optimize(llvm::Module &module, llvm::TargetMachine &machine,
               unsigned level) {
   llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = level >= 2;
-  tuning.SLPVectorization = level >= 2;
-  // Kernels are unrolled as the schedule wants them.
-  tuning.LoopUnrolling = level >= 2;
+  // Kernels come as vectors, and unrolled as the schedule wants them.
+  tuning.LoopVectorization = false;
+  tuning.SLPVectorization = false;
+  tuning.LoopInterleaving = false;
+  tuning.LoopUnrolling = false;
   llvm::PassBuilder builder(&machine, tuning);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -70,13 +76,12 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine,
 
 } // namespace
 
-std::unique_ptr<llvm::Module>
-translateToLLVMIR(ModuleOp module, llvm::LLVMContext &context,
-                  const MachineCodeOptions &options) {
+std::unique_ptr<llvm::Module> translateToLLVMIR(ModuleOp module,
+                                                llvm::LLVMContext &context) {
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   Target target = Target::of(module);
-  auto machine = target.createMachine(options.optimizationLevel);
+  auto machine = target.createMachine(0);
   if (!machine) {
     module.emitError("no code generator for ") << target.triple.str();
     return nullptr;
@@ -89,30 +94,71 @@ translateToLLVMIR(ModuleOp module, llvm::LLVMContext &context,
   llvmModule->setDataLayout(machine->createDataLayout());
   llvmModule->setPICLevel(llvm::PICLevel::BigPIC);
   setFunctionAttributes(*llvmModule, target);
-  optimize(*llvmModule, *machine, options.optimizationLevel);
   return llvmModule;
+}
+
+/// Optimizes and compiles one module; false if the target has no such file.
+static bool compile(llvm::Module &module, const Target &target,
+                    const MachineCodeOptions &options, MachineCode &output) {
+  auto machine = target.createMachine(options.optimizationLevel);
+  optimize(module, *machine, options.optimizationLevel);
+  llvm::raw_svector_ostream stream(output);
+  llvm::legacy::PassManager passes;
+  passes.add(new llvm::TargetLibraryInfoWrapperPass(
+      llvm::TargetLibraryInfoImpl(module.getTargetTriple())));
+  auto type = options.assembly ? llvm::CodeGenFileType::AssemblyFile
+                               : llvm::CodeGenFileType::ObjectFile;
+  if (machine->addPassesToEmitFile(passes, stream, nullptr, type))
+    return false;
+  passes.run(module);
+  return true;
 }
 
 LogicalResult emitMachineCode(ModuleOp module,
                               const MachineCodeOptions &options,
-                              llvm::SmallVectorImpl<char> &output) {
+                              std::vector<MachineCode> &outputs) {
   llvm::LLVMContext context;
-  auto llvmModule = translateToLLVMIR(module, context, options);
+  auto llvmModule = translateToLLVMIR(module, context);
   if (!llvmModule)
     return failure();
-  auto machine =
-      Target::of(module).createMachine(options.optimizationLevel);
-  llvm::raw_svector_ostream stream(output);
-  llvm::legacy::PassManager passes;
-  passes.add(new llvm::TargetLibraryInfoWrapperPass(
-      llvm::TargetLibraryInfoImpl(llvmModule->getTargetTriple())));
-  auto type = options.assembly ? llvm::CodeGenFileType::AssemblyFile
-                               : llvm::CodeGenFileType::ObjectFile;
-  if (machine->addPassesToEmitFile(passes, stream, nullptr, type)) {
-    module.emitError("the target has no such file type");
-    return failure();
+  Target target = Target::of(module);
+  std::string prefix = "cornu";
+  if (auto model = module->getAttrOfType<DictionaryAttr>(modelAttrName))
+    if (auto name = model.getAs<StringAttr>("name"))
+      prefix = name.str();
+  auto parts = partition(std::move(llvmModule),
+                         options.assembly ? 1 : options.parts, prefix);
+  outputs.resize(parts.size());
+  std::atomic<bool> ok = true;
+  if (parts.size() == 1) {
+    ok = compile(*parts.front(), target, options, outputs.front());
+  } else {
+    // Each part in a context of its own: contexts are not thread safe.
+    llvm::DefaultThreadPool pool(
+        llvm::hardware_concurrency(parts.size()));
+    for (auto [part, output] : llvm::zip_equal(parts, outputs)) {
+      llvm::SmallVector<char, 0> bitcode;
+      llvm::raw_svector_ostream stream(bitcode);
+      llvm::WriteBitcodeToFile(*part, stream);
+      part.reset();
+      pool.async([&, &output = output, bitcode = std::move(bitcode)] {
+        llvm::LLVMContext own;
+        auto copy = llvm::parseBitcodeFile(
+            llvm::MemoryBufferRef(
+                llvm::StringRef(bitcode.data(), bitcode.size()), "part"),
+            own);
+        if (!copy) {
+          llvm::consumeError(copy.takeError());
+          ok = false;
+        } else if (!compile(**copy, target, options, output)) {
+          ok = false;
+        }
+      });
+    }
+    pool.wait();
   }
-  passes.run(*llvmModule);
+  if (!ok)
+    return module.emitError("the target has no such file type");
   return success();
 }
 

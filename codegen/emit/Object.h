@@ -1,7 +1,7 @@
 //===- Object.h - LLVM dialect to machine code ----------------------------===//
 //
-//   llvm::SmallVector<char> object;
-//   emitMachineCode(module, {}, object);            // a module of llvm ops
+//   std::vector<MachineCode> objects;
+//   emitMachineCode(module, {}, objects);           // a module of llvm ops
 //
 //===----------------------------------------------------------------------===//
 #ifndef CORNU_CODEGEN_EMIT_OBJECT_H
@@ -10,6 +10,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SmallVector.h"
 #include <memory>
+#include <vector>
 
 namespace llvm {
 class LLVMContext;
@@ -23,18 +24,21 @@ struct MachineCodeOptions {
   unsigned optimizationLevel = 3;
   /// Assembly text instead of an object file.
   bool assembly = false;
+  /// Large modules are compiled in up to this many parts at the same time.
+  unsigned parts = 1;
 };
 
-/// Translates the module to LLVM IR for its `codegen.target` and optimizes it.
-/// Null after a diagnostic.
-std::unique_ptr<llvm::Module>
-translateToLLVMIR(mlir::ModuleOp module, llvm::LLVMContext &context,
-                  const MachineCodeOptions &options);
+using MachineCode = llvm::SmallVector<char, 0>;
 
-/// An object file, or assembly, in memory.
+/// Translates the module to LLVM IR for its `codegen.target`, not yet
+/// optimized. Null after a diagnostic.
+std::unique_ptr<llvm::Module> translateToLLVMIR(mlir::ModuleOp module,
+                                                llvm::LLVMContext &context);
+
+/// Object files, one or more, or assembly, in memory.
 mlir::LogicalResult emitMachineCode(mlir::ModuleOp module,
                                     const MachineCodeOptions &options,
-                                    llvm::SmallVectorImpl<char> &output);
+                                    std::vector<MachineCode> &outputs);
 
 } // namespace cornu::codegen
 

@@ -25,25 +25,27 @@ void buildToLLVMPipeline(OpPassManager &pm, const ToLLVMOptions &options) {
   pm.addPass(createEntryPointsPass(options.program));
   // math.exp and its like → polynomials
   pm.addPass(createExpandMathPass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
-  pm.addPass(createLoopInvariantCodeMotionPass());
-  // transfers and multi-dimensional vectors → loads, stores, 1-d vectors
-  pm.addPass(createConvertVectorToSCFPass(
-      VectorTransferToSCFOptions().enableFullUnroll()));
-  // scf → basic blocks; subviews and expanded shapes → address arithmetic
-  pm.addPass(memref::createExpandStridedMetadataPass());
-  pm.addPass(createLowerAffinePass());
-  pm.addPass(createSCFToControlFlowPass());
-  // basic blocks of vector, memref, arith, func → llvm
-  ConvertVectorToLLVMPassOptions vectors;
-  vectors.reassociateFPReductions = true; // a tree, not a chain of additions
-  pm.addPass(createConvertVectorToLLVMPass(vectors));
+  {
+    // Function by function, on all cores.
+    OpPassManager &functions = pm.nestAny();
+    functions.addPass(createCanonicalizerPass());
+    functions.addPass(createCSEPass());
+    functions.addPass(createLoopInvariantCodeMotionPass());
+    // transfers and multi-dimensional vectors → loads, stores, 1-d vectors
+    functions.addPass(createConvertVectorToSCFPass(
+        VectorTransferToSCFOptions().enableFullUnroll()));
+    // subviews and expanded shapes → address arithmetic; scf → basic blocks
+    functions.addPass(memref::createExpandStridedMetadataPass());
+    functions.addPass(createLowerAffinePass());
+    functions.addPass(createSCFToControlFlowPass());
+    // vector → llvm; a horizontal sum is a tree, not a chain of additions
+    ConvertVectorToLLVMPassOptions vectors;
+    vectors.reassociateFPReductions = true;
+    functions.addPass(createConvertVectorToLLVMPass(vectors));
+  }
+  // basic blocks of memref, arith, func → llvm
   pm.addPass(createConvertToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  // What the conversions left behind: equal constants and address arithmetic.
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
 }
 
 void registerEmitPasses() {

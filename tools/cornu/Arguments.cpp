@@ -69,6 +69,16 @@ bool Arguments::parse(const Command &command,
       return false;
     }
     bool optional = option->value.starts_with("[");
+    // An optional file name is a word of its own if it looks like one:
+    // --static-lib NAME.a
+    llvm::StringRef extension = llvm::StringRef(option->value).rtrim(']');
+    extension = extension.substr(std::min(extension.rfind('.'),
+                                          extension.size()));
+    if (optional && !hasText && !extension.empty() && i + 1 < words.size() &&
+        llvm::StringRef(words[i + 1]).ends_with(extension)) {
+      text = words[++i];
+      hasText = true;
+    }
     if (option->value.empty() && hasText) {
       printError("option '" + name + "' takes no value");
       return false;

@@ -6,6 +6,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Threading.h"
 #include "passes/buffer/Buffer.h"
 #include "tools/cornu/Commands.h"
 #include "tools/cornu/Model.h"
@@ -242,23 +243,28 @@ bool writeOutput(ModuleOp module, const CompileOptions &options) {
   auto model = codegen::ModelDescriptor::read(module);
   if (failed(model))
     return false;
-  llvm::SmallVector<char, 0> code;
-  if (failed(codegen::emitMachineCode(module, options.machine, code)))
-    return false;
-  llvm::StringRef bytes(code.data(), code.size());
+  // An object of several parts needs a linker that joins them.
+  codegen::MachineCodeOptions machine = options.machine;
   const codegen::Target &target = options.stages.target;
+  if (options.output != Output::Object || codegen::canMergeObjects(target))
+    machine.parts = llvm::hardware_concurrency().compute_thread_count();
+  std::vector<codegen::MachineCode> code;
+  if (failed(codegen::emitMachineCode(module, machine, code)))
+    return false;
   switch (options.output) {
   case Output::Text:
-    return report(codegen::writeFile(options.path, bytes));
+    return report(codegen::writeFile(
+        options.path,
+        llvm::StringRef(code.front().data(), code.front().size())));
   case Output::Executable:
     return report(codegen::linkExecutable(options.path, code, target,
                                           {runtimeFolder()}));
   case Output::Object:
-    return report(codegen::writeFile(options.path, bytes)) &&
+    return report(codegen::writeObject(options.path, code, target)) &&
            writeHeaderBeside(options.path, *model);
   case Output::StaticLibrary:
-    return report(codegen::writeStaticLibrary(options.path, model->name, code,
-                                              target)) &&
+    return report(codegen::writeStaticLibrary(options.path, model->name,
+                                              code)) &&
            writeHeaderBeside(options.path, *model);
   case Output::SharedLibrary:
     return report(codegen::linkSharedLibrary(options.path, code, target)) &&

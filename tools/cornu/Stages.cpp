@@ -49,6 +49,9 @@ void buildStage(OpPassManager &pm, Stage stage, const StageOptions &options) {
   case Stage::Kernels:
     // linalg on memrefs → grids of loops over vectors
     codegen::buildKernelsPipeline(pm);
+    // what they still allocate → scratch
+    pm.addPass(buffer::createPlaceKernelBuffersPass());
+    pm.addPass(buffer::createDescribeModelPass());
     break;
   case Stage::LLVM: {
     // grids, loops and vectors → LLVM, with the C interface

@@ -95,7 +95,7 @@ double flopsOf(Operation *op) {
 
 double flopsOf(func::FuncOp function) {
   double sum = 0;
-  function.walk([&](Operation *op) {
+  function.getBody().walk([&](Operation *op) {
     double once = flopsOf(op);
     // A scan repeats its body.
     for (Operation *parent = op->getParentOp(); parent != function;

@@ -1,14 +1,15 @@
 // RUN: cornu-opt %s --codegen-entry-points | FileCheck %s
 // RUN: cornu-opt %s --codegen-to-llvm | FileCheck %s --check-prefix=LLVM
+// RUN: rm -rf %t && mkdir -p %t
 // RUN: cornu compile %s -c -o %t/tiny.o
 // RUN: %cc -std=c99 -Wall -Wextra -Werror -pedantic -I%t %S/Inputs/tiny.c %t/tiny.o -o %t/tiny
-// RUN: %t/tiny | FileCheck %s --check-prefix=RUN
+// RUN: %t/tiny | FileCheck %s --check-prefix=OUTPUT
 // RUN: %cxx -std=c++11 -Wall -Wextra -Werror -pedantic -x c++ -fsyntax-only %t/tiny.h
 
 // y = tanh(scale x + shift), as the stages before would write it: rows are
 // tasks.
 
-// RUN: nm -g --defined-only %t/tiny.o | FileCheck %s --check-prefix=SYMBOLS
+// RUN: llvm-nm -g --defined-only %t/tiny.o | FileCheck %s --check-prefix=SYMBOLS
 // SYMBOLS: W cornu_parallel_for
 // SYMBOLS-NEXT: W cornu_worker_count
 // SYMBOLS-NEXT: T tiny_initialize
@@ -46,7 +47,7 @@ module @tiny attributes {
   // LLVM-NOT: unrealized_conversion_cast
   // LLVM: llvm.func internal @predict(
   // LLVM-NOT: @tanh
-  // LLVM: llvm.mlir.global internal constant @cornu_values_0(dense_resource<cornu_values_0>
+  // LLVM: llvm.mlir.global internal unnamed_addr constant @cornu_values_0(dense_resource<cornu_values_0>
   // LLVM: llvm.func weak @cornu_parallel_for
   // LLVM: llvm.mlir.global external constant @tiny_model()
   func.func @predict(%state: memref<?xi8>, %x: memref<?x8xf32>, %y: memref<?x8xf32>, %scratch: memref<?xi8>) {
@@ -68,6 +69,6 @@ module @tiny attributes {
   }
 }
 
-// RUN: 0.761594 0.964028 0.995055 0.999329
-// RUN-NEXT: batch 0: 1
-// RUN-NEXT: scratch for 10: 384
+// OUTPUT: 0.761594 0.964028 0.995055 0.999329
+// OUTPUT-NEXT: batch 0: 1
+// OUTPUT-NEXT: scratch for 10: 384
