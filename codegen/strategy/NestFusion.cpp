@@ -7,6 +7,7 @@
 #include "codegen/strategy/NestFusion.h"
 
 #include "codegen/schedule/NestLoops.h"
+#include "codegen/strategy/NestForm.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -109,6 +110,36 @@ static SmallVector<Operation *> opsBetween(Operation *first,
   return ops;
 }
 
+/// Moves allocations and everything that has no effect to the front of each
+/// block, so that nests can move freely behind them.
+static void hoistDefinitions(func::FuncOp kernel) {
+  SmallVector<Block *> blocks;
+  kernel.walk([&](Block *block) {
+    if (!isa<linalg::LinalgOp>(block->getParentOp()))
+      blocks.push_back(block);
+  });
+  for (Block *block : blocks) {
+    llvm::SmallDenseSet<Operation *> staying;
+    Operation *front = nullptr; // the last op that has moved
+    for (Operation &op : llvm::make_early_inc_range(block->without_terminator())) {
+      bool movable = isa<memref::AllocOp>(op) ||
+                     (isMemoryEffectFree(&op) && op.getNumRegions() == 0);
+      for (Value operand : op.getOperands())
+        if (Operation *source = operand.getDefiningOp())
+          movable &= !staying.count(source);
+      if (!movable) {
+        staying.insert(&op);
+        continue;
+      }
+      if (front)
+        op.moveAfter(front);
+      else
+        op.moveBefore(block, block->begin());
+      front = &op;
+    }
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Generalization
 //===----------------------------------------------------------------------===//
@@ -158,6 +189,7 @@ void generalizeOps(RewriterBase &rewriter, func::FuncOp kernel) {
       rewriter.replaceOp(dim, rewriter.createOrFold<memref::DimOp>(
                                   dim.getLoc(), dim.getSource(), *index));
   }
+  hoistDefinitions(kernel);
   // A generic that only yields a constant is a fill.
   SmallVector<linalg::GenericOp> generics;
   kernel.walk([&](linalg::GenericOp op) { generics.push_back(op); });
@@ -384,6 +416,27 @@ static linalg::GenericOp inlineInto(RewriterBase &rewriter,
   return result;
 }
 
+/// True if `map` does not depend on the loop that the operands of `op` with
+/// the most dimensions run along in memory, and there is one.
+static bool isUniformAlongMemory(linalg::GenericOp op, AffineMap map) {
+  unsigned rank = 0;
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  for (AffineMap other : maps)
+    rank = std::max(rank, other.getNumResults());
+  if (rank <= map.getNumResults() && map.isPermutation())
+    return false;
+  bool along = false;
+  for (AffineMap other : maps) {
+    if (other.getNumResults() != rank)
+      continue;
+    auto dim = dyn_cast<AffineDimExpr>(other.getResults().back());
+    if (!dim || map.isFunctionOfDim(dim.getPosition()))
+      return false;
+    along = true;
+  }
+  return along;
+}
+
 /// Tries to compute `producer` inside the nests that read its results.
 static bool inlineProducer(RewriterBase &rewriter,
                            linalg::GenericOp producer) {
@@ -421,8 +474,11 @@ static bool inlineProducer(RewriterBase &rewriter,
     for (OpOperand *read : reads) {
       auto consumer = cast<linalg::GenericOp>(read->getOwner());
       AffineMap map = consumer.getMatchingIndexingMap(read);
+      // Once per point, or once per vector: what does not depend on the
+      // innermost dimension of the consumer's largest operand is a scalar.
       bool oncePerPoint = map.isPermutation();
-      if (!cheap && !(reads.size() == 1 && oncePerPoint))
+      bool oncePerVector = cost <= 20 && isUniformAlongMemory(consumer, map);
+      if (!cheap && !(reads.size() == 1 && oncePerPoint) && !oncePerVector)
         continue;
       bool overwritten = false;
       for (Value source : buffersRead(producer))
@@ -518,17 +574,31 @@ static bool mergePair(RewriterBase &rewriter, linalg::GenericOp a,
     for (linalg::GenericOp op : {a, b})
       if (llvm::is_contained(findCombiners(op), nullptr))
         return false;
-  // `a` moves down to `b`, or `b` up to `a`.
+  // `a` moves down to `b`, or `b` up to `a`, with the fills of its outputs.
   bool down = true, up = true;
+  SmallVector<linalg::FillOp> fills;
+  for (unsigned o = 0; o < b.getNumDpsInits(); ++o)
+    if (linalg::FillOp fill = fillOf(b, o))
+      if (a->isBeforeInBlock(fill))
+        fills.push_back(fill);
   for (Operation *op : opsBetween(a, b)) {
+    bool isFill = llvm::is_contained(fills, dyn_cast<linalg::FillOp>(op));
+    for (Value operand : b->getOperands())
+      up &= operand.getDefiningOp() != op;
+    if (isFill) {
+      up &= llvm::all_of(op->getOperands(), [&](Value operand) {
+        Operation *source = operand.getDefiningOp();
+        return !source || source->getBlock() != a->getBlock() ||
+               source->isBeforeInBlock(a);
+      });
+      continue;
+    }
     down &= !touchesAny(op, buffersWritten(a), false) &&
             !touchesAny(op, buffersWritten(a), true) &&
             !touchesAny(op, buffersRead(a), true);
     up &= !touchesAny(op, buffersWritten(b), false) &&
           !touchesAny(op, buffersWritten(b), true) &&
           !touchesAny(op, buffersRead(b), true);
-    for (Value operand : b->getOperands())
-      up &= operand.getDefiningOp() != op;
   }
   if (!down && !up)
     return false;
@@ -555,7 +625,11 @@ static bool mergePair(RewriterBase &rewriter, linalg::GenericOp a,
     merged.addOutput(b.getDpsInits()[o], mapsB[b.getNumDpsInputs() + o]);
   if (!merged.loopsAreKnown(a.getContext()))
     return false;
-  rewriter.setInsertionPoint(down ? b : a);
+  // Up, next to what `b` depends on.
+  if (up)
+    for (linalg::FillOp fill : fills)
+      fill->moveBefore(a);
+  rewriter.setInsertionPoint(up ? a : b);
   merged.create(
       rewriter, b.getLoc(), a.getIteratorTypesArray(),
       [&](OpBuilder &builder, ValueRange inputs, ValueRange outputs) {

@@ -309,8 +309,6 @@ static bool selectOperand(RewriterBase &rewriter, linalg::GenericOp op,
 
 /// A padded input: its view is written once, then the buffer is read.
 static bool removeInputPadding(RewriterBase &rewriter, Padded padded) {
-  if (!padded.fill->isBeforeInBlock(padded.view))
-    return false;
   linalg::GenericOp writer;
   for (Operation *user : padded.view->getUsers()) {
     auto generic = dyn_cast<linalg::GenericOp>(user);
@@ -323,7 +321,7 @@ static bool removeInputPadding(RewriterBase &rewriter, Padded padded) {
       return false;
     writer = generic;
   }
-  if (!writer)
+  if (!writer || !padded.fill->isBeforeInBlock(writer))
     return false;
   SmallVector<linalg::GenericOp> readers;
   for (OpOperand &use : padded.buffer->getUses()) {
