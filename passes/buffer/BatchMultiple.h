@@ -4,6 +4,8 @@
 #define CORNU_PASSES_BUFFER_BATCHMULTIPLE_H
 
 #include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/Value.h"
+#include <functional>
 #include <optional>
 
 namespace cornu::buffer {
@@ -17,6 +19,15 @@ struct BatchMultiple {
 /// What a size in an entry is: a constant or a static multiple of the batch,
 /// the leading size of the entry's dynamic arguments. Nothing if neither.
 std::optional<BatchMultiple> batchMultiple(mlir::OpFoldResult size);
+
+/// The size of a dimension of a buffer in an entry.
+std::optional<BatchMultiple> batchMultiple(mlir::Value memref, int64_t dim);
+
+/// The same in a kernel, where `argumentSize` knows the sizes of arguments.
+using ArgumentSize = std::function<std::optional<BatchMultiple>(
+    mlir::BlockArgument argument, int64_t dim)>;
+std::optional<BatchMultiple> batchMultiple(mlir::OpFoldResult size,
+                                           const ArgumentSize &argumentSize);
 
 } // namespace cornu::buffer
 

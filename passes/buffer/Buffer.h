@@ -26,11 +26,17 @@
 #define CORNU_PASSES_BUFFER_BUFFER_H
 
 #include "llvm/ADT/StringRef.h"
+#include <cstdint>
 #include <memory>
 #include <string>
 
 namespace mlir {
 class DialectRegistry;
+class OpBuilder;
+class Value;
+namespace func {
+class FuncOp;
+} // namespace func
 class ModuleOp;
 class OpPassManager;
 class Pass;
@@ -78,6 +84,10 @@ std::unique_ptr<mlir::Pass> createDescribeModelPass();
 /// Checks that entries allocate nothing and copy only what they must.
 std::unique_ptr<mlir::Pass> createVerifyBuffersPass();
 
+/// After scheduling: what kernels still allocate, which scales with the batch,
+/// becomes a part of the scratch block of the entries that call them.
+std::unique_ptr<mlir::Pass> createPlaceKernelBuffersPass();
+
 /// The whole stage, `nn-buffer`.
 void buildBufferPipeline(mlir::OpPassManager &manager);
 
@@ -85,6 +95,10 @@ void buildBufferPipeline(mlir::OpPassManager &manager);
 void registerBufferPasses();
 /// The interfaces of the dialects that bufferization needs.
 void registerBufferInterfaces(mlir::DialectRegistry &registry);
+
+/// The batch in an entry: the leading size of the first argument that has a
+/// dynamic one; null if there is none.
+mlir::Value batchOf(mlir::OpBuilder &builder, mlir::func::FuncOp entry);
 
 /// What --memory-report prints, from the attributes of the module.
 std::string memoryReport(mlir::ModuleOp module, bool json);

@@ -132,6 +132,10 @@ struct DescribeModel : PassWrapper<DescribeModel, OperationPass<ModuleOp>> {
     return "Collect what the descriptor of the model needs";
   }
   void runOnOperation() override {
+    // A module that did not come through the stage describes itself.
+    if (!getOperation()->hasAttr(kMemoryAttr) ||
+        !getOperation()->hasAttr(kStateAttr))
+      return;
     getOperation()->setAttr(kModelAttr, Description(getOperation()).build());
   }
 };

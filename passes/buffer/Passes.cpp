@@ -40,6 +40,7 @@ void registerBufferPasses() {
   registerPass(createInitializePass);
   registerPass(createDescribeModelPass);
   registerPass(createVerifyBuffersPass);
+  registerPass(createPlaceKernelBuffersPass);
   PassPipelineRegistration<>("nn-buffer", "tensors to planned memory",
                              buildBufferPipeline);
 }

@@ -124,8 +124,7 @@ LogicalResult EntryPlan::collect() {
   return success();
 }
 
-/// The leading size of the first argument that has a dynamic one.
-static Value batchOf(OpBuilder &b, func::FuncOp entry) {
+Value batchOf(OpBuilder &b, func::FuncOp entry) {
   for (BlockArgument argument : entry.getArguments()) {
     auto type = cast<MemRefType>(argument.getType());
     auto role = entry.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
