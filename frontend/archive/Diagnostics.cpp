@@ -68,8 +68,7 @@ void Diagnostics::error(llvm::StringRef layer, const Json *where,
 }
 
 void Diagnostics::warning(llvm::StringRef layer, const Json *where,
-                          const llvm::Twine &message,
-                          const llvm::Twine &help) {
+                          const llvm::Twine &message, const llvm::Twine &help) {
   add(warnings, layer, where, message, help);
 }
 

@@ -64,9 +64,9 @@ static bool setName(hid_t group, llvm::StringRef name) {
   H5Tset_size(type.id, H5T_VARIABLE);
   H5Tset_cset(type.id, H5T_CSET_UTF8);
   Closer space{H5Screate(H5S_SCALAR), H5Sclose};
-  Closer attribute{H5Acreate2(group, "name", type.id, space.id, H5P_DEFAULT,
-                              H5P_DEFAULT),
-                   H5Aclose};
+  Closer attribute{
+      H5Acreate2(group, "name", type.id, space.id, H5P_DEFAULT, H5P_DEFAULT),
+      H5Aclose};
   std::string text = name.str();
   const char *pointer = text.c_str();
   return attribute.id >= 0 && H5Awrite(attribute.id, type.id, &pointer) >= 0;

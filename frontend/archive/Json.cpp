@@ -219,8 +219,8 @@ const Json *JsonDocument::makeObject(const Members &members,
 }
 
 const Json *JsonDocument::with(const Json &object, const Members &changes) {
-  Json &node = create(Json::Kind::Object,
-                      object.origin ? object.origin : &object);
+  Json &node =
+      create(Json::Kind::Object, object.origin ? object.origin : &object);
   auto changed = [&](llvm::StringRef key) {
     for (const auto &[name, value] : changes)
       if (key == name)

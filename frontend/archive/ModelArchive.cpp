@@ -208,8 +208,7 @@ bool ModelArchive::readHdf5(Diagnostics &diagnostics) {
   return takeWeights(std::move(file), "model_weights");
 }
 
-bool ModelArchive::readWeights(llvm::StringRef file,
-                               Diagnostics &diagnostics) {
+bool ModelArchive::readWeights(llvm::StringRef file, Diagnostics &diagnostics) {
   std::string error;
   auto fail = [&](llvm::StringRef help) {
     diagnostics.error("weights " + file + ": " + error, help);

@@ -35,8 +35,8 @@ unsigned cornu::frontend::sizeOf(DType type) {
 
 llvm::StringRef cornu::frontend::nameOf(DType type) {
   static constexpr const char *names[] = {
-      "bool",   "int8",  "uint8",  "int16",   "uint16",   "int32",  "uint32",
-      "int64",  "uint64", "float16", "bfloat16", "float32", "float64"};
+      "bool",  "int8",   "uint8",   "int16",    "uint16",  "int32",  "uint32",
+      "int64", "uint64", "float16", "bfloat16", "float32", "float64"};
   return names[static_cast<int>(type)];
 }
 
@@ -208,5 +208,6 @@ void cornu::frontend::convertElements(DType from, const char *in, DType to,
     return;
   }
   for (int64_t i = 0; i < count; ++i)
-    storeElement(to, out + i * sizeOf(to), loadElement(from, in + i * sizeOf(from)));
+    storeElement(to, out + i * sizeOf(to),
+                 loadElement(from, in + i * sizeOf(from)));
 }

@@ -28,7 +28,19 @@
 namespace cornu::frontend {
 
 enum class DType {
-  Bool, I8, U8, I16, U16, I32, U32, I64, U64, F16, BF16, F32, F64
+  Bool,
+  I8,
+  U8,
+  I16,
+  U16,
+  I32,
+  U32,
+  I64,
+  U64,
+  F16,
+  BF16,
+  F32,
+  F64
 };
 
 /// Bytes of one element.
@@ -90,9 +102,8 @@ void convertElements(DType from, const char *in, DType to, char *out,
 /// and cycles are errors. Null with `error` set on an error.
 std::unique_ptr<WeightFile> openHdf5(llvm::StringRef path, std::string &error);
 /// The same for a file in memory, which is kept.
-std::unique_ptr<WeightFile>
-openHdf5(std::unique_ptr<llvm::MemoryBuffer> image, llvm::StringRef name,
-         std::string &error);
+std::unique_ptr<WeightFile> openHdf5(std::unique_ptr<llvm::MemoryBuffer> image,
+                                     llvm::StringRef name, std::string &error);
 
 std::unique_ptr<WeightFile> openSafetensors(llvm::StringRef path,
                                             std::string &error);

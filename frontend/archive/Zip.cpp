@@ -103,7 +103,8 @@ std::string cornu::frontend::writeZip(llvm::StringRef path,
     return "cannot write " + path.str() + ": " + text;
   };
   int code = 0;
-  zip_t *archive = zip_open(temporary.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
+  zip_t *archive =
+      zip_open(temporary.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
   if (!archive)
     return fail("error " + std::to_string(code) + " of libzip");
   for (const ZipMember &member : members) {

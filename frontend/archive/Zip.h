@@ -5,7 +5,8 @@
 //
 //   ZipReader zip;
 //   if (std::string error = zip.open("m.keras"); !error.empty()) ...
-//   std::unique_ptr<llvm::MemoryBuffer> config = zip.read("config.json", error);
+//   std::unique_ptr<llvm::MemoryBuffer> config = zip.read("config.json",
+//   error);
 //
 //===----------------------------------------------------------------------===//
 

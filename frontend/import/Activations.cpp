@@ -23,14 +23,16 @@ static Value linear(Math &, const Json &, Value x) { return x; }
 // 0 at both kinks: relu gives it at 0, the choice at 6.
 static Value relu6(Math &m, const Json &, Value x) {
   Value r = m.relu(x);
-  return m.select(m.compare(Predicate::ge, x, 6.0), m.scalar(6, nn::elementType(r)), r);
+  return m.select(m.compare(Predicate::ge, x, 6.0),
+                  m.scalar(6, nn::elementType(r)), r);
 }
 
 static Value leaky(Math &m, Value x, double slope) {
   return m.select(m.compare(Predicate::ge, x, 0.0), x, m.multiply(x, slope));
 }
 
-// relu with a slope below, a maximum and a threshold: as keras.activations.relu.
+// relu with a slope below, a maximum and a threshold: as
+// keras.activations.relu.
 static Value relu(Math &m, const Json &config, Value x) {
   double slope = parameter(config, "negative_slope", 0);
   double threshold = parameter(config, "threshold", 0);
@@ -184,7 +186,8 @@ static Value sparsemax(Math &m, const Json &config, Value x) {
 
 static Value hardTanh(Math &m, const Json &, Value x) {
   Type type = nn::elementType(x);
-  Value low = m.select(m.compare(Predicate::lt, x, -1.0), m.scalar(-1, type), x);
+  Value low =
+      m.select(m.compare(Predicate::lt, x, -1.0), m.scalar(-1, type), x);
   return m.select(m.compare(Predicate::gt, x, 1.0), m.scalar(1, type), low);
 }
 
@@ -218,7 +221,8 @@ static Value sparsePlus(Math &m, const Json &, Value x) {
 static Value sparseSigmoid(Math &m, const Json &, Value x) {
   Type type = nn::elementType(x);
   Value middle = m.multiply(m.add(x, 1.0), 0.5);
-  Value high = m.select(m.compare(Predicate::ge, x, 1.0), m.scalar(1, type), middle);
+  Value high =
+      m.select(m.compare(Predicate::ge, x, 1.0), m.scalar(1, type), middle);
   return m.select(m.compare(Predicate::le, x, -1.0), m.scalar(0, type), high);
 }
 

@@ -8,9 +8,9 @@ using namespace cornu;
 using namespace cornu::frontend;
 
 // The datasets of a .keras file, from the tensors named by variable paths.
-static std::vector<Hdf5Dataset>
-collectDatasets(const ImportedModel &model, WeightFile &weights,
-                Diagnostics &diagnostics) {
+static std::vector<Hdf5Dataset> collectDatasets(const ImportedModel &model,
+                                                WeightFile &weights,
+                                                Diagnostics &diagnostics) {
   std::vector<Hdf5Dataset> datasets;
   bool hasState = weights.find("optimizer/iteration");
   for (const ImportedVariable &variable : model.variables) {
@@ -30,8 +30,7 @@ collectDatasets(const ImportedModel &model, WeightFile &weights,
                     variable.shape.begin(), variable.shape.end())) {
       diagnostics.error(variable.path, nullptr,
                         "the tensor has shape " + formatShape(entry->shape) +
-                            ", the model needs " +
-                            formatShape(variable.shape));
+                            ", the model needs " + formatShape(variable.shape));
       continue;
     }
     Hdf5Dataset dataset;

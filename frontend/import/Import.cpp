@@ -55,9 +55,8 @@ bool Importer::buildForward() {
   for (const ModelInput &input : inputs)
     types.push_back(RankedTensorType::get(input.shape, input.type));
   b.setInsertionPointToEnd(model.module->getBody());
-  auto forward =
-      func::FuncOp::create(b, model.locationOf("forward"), "forward",
-                           b.getFunctionType(types, {}));
+  auto forward = func::FuncOp::create(b, model.locationOf("forward"), "forward",
+                                      b.getFunctionType(types, {}));
   Block *entry = forward.addEntryBlock();
   b.setInsertionPointToStart(entry);
   Arguments arguments;
@@ -101,9 +100,8 @@ void Importer::finishForward(func::FuncOp forward, ArrayRef<Tensor> results) {
   size_t visible = values.size();
   llvm::append_range(values, hidden);
   func::ReturnOp::create(b, forward.getLoc(), values);
-  forward.setFunctionType(
-      b.getFunctionType(forward.getFunctionType().getInputs(),
-                        ValueRange(values).getTypes()));
+  forward.setFunctionType(b.getFunctionType(
+      forward.getFunctionType().getInputs(), ValueRange(values).getTypes()));
   for (auto [i, output] : llvm::enumerate(outputs))
     forward.setResultAttr(i, "nn.name", b.getStringAttr(output.name));
   for (size_t i = visible; i < values.size(); ++i)
@@ -130,8 +128,8 @@ void Importer::emitVariables() {
     auto op = nn::VariableOp::create(
         b, model.locationOf(owner.substr(0, owner.rfind('/'))), variable.kind,
         variable.path, RankedTensorType::get(variable.shape, variable.type),
-        variable.value, variable.value ? DictionaryAttr() : variable.initializer,
-        StringAttr());
+        variable.value,
+        variable.value ? DictionaryAttr() : variable.initializer, StringAttr());
     // A new model may be drawn again although it has values.
     if (variable.value && variable.initializer)
       op.setInitializerAttr(variable.initializer);
@@ -181,11 +179,11 @@ std::optional<ImportedModel> Importer::run() {
   // What verification finds is a fault of the importer, not of the model, but
   // the user must not lose the message.
   std::string messages;
-  ScopedDiagnosticHandler handler(
-      &model.context, [&](mlir::Diagnostic &diagnostic) {
-        messages += diagnostic.str() + "; ";
-        return success();
-      });
+  ScopedDiagnosticHandler handler(&model.context,
+                                  [&](mlir::Diagnostic &diagnostic) {
+                                    messages += diagnostic.str() + "; ";
+                                    return success();
+                                  });
   if (failed(verify(*model.module))) {
     model.diagnostics.error("internal error of the importer: " + messages,
                             "please report this model");

@@ -87,9 +87,9 @@ int64_t LayerCall::integer(StringRef key, std::optional<int64_t> missing,
   constexpr int64_t most = int64_t{1} << 31;
   if (number && *number >= least && *number <= most)
     return *number;
-  errorAt(key,
-          key + " must be an integer of at least " + Twine(least) + ", is " +
-              (number ? Twine(*number).str() : value.kindName().str()));
+  errorAt(key, key + " must be an integer of at least " + Twine(least) +
+                   ", is " +
+                   (number ? Twine(*number).str() : value.kindName().str()));
   return missing && *missing >= least ? *missing : least;
 }
 
@@ -143,8 +143,8 @@ Shape LayerCall::sizes(StringRef key, int64_t count,
     if (static_cast<int64_t>(out.size()) == count)
       return out;
   }
-  errorAt(key, key + " must be " + Twine(count) +
-                   " integers of at least " + Twine(least) + ", is " +
+  errorAt(key, key + " must be " + Twine(count) + " integers of at least " +
+                   Twine(least) + ", is " +
                    StringRef(value.dump()).take_front(80));
   return Shape(count, missing && *missing >= least ? *missing : least);
 }
@@ -161,20 +161,21 @@ void LayerCall::refuse(StringRef key, const Twine &help) {
   const Json &value = config.at(key);
   if (value.isNull() || value.asBool() == false || value.asNumber() == 0.0)
     return;
-  errorAt(key, key + " = " + StringRef(value.dump()).take_front(60) +
-                   " is not supported",
+  errorAt(key,
+          key + " = " + StringRef(value.dump()).take_front(60) +
+              " is not supported",
           help);
 }
 
 Type LayerCall::floatType() {
   const Json &dtype = config.at("dtype");
-  StringRef name = dtype.isObject() ? dtype.at("config").at("name").str()
-                                    : dtype.str();
+  StringRef name =
+      dtype.isObject() ? dtype.at("config").at("name").str() : dtype.str();
   if (name == "float64")
     return model.builder.getF64Type();
   // The dtype of an integer layer does not change how floats are treated.
-  static constexpr StringRef narrow[] = {"float16", "bfloat16",
-                                         "mixed_float16", "mixed_bfloat16"};
+  static constexpr StringRef narrow[] = {"float16", "bfloat16", "mixed_float16",
+                                         "mixed_bfloat16"};
   if (llvm::is_contained(narrow, name) || name.contains("_from_"))
     errorAt("dtype", "the dtype policy " + name + " is not supported",
             "save the model with dtype float32: keras.config.set_dtype_policy("
@@ -242,8 +243,8 @@ static Value readVariable(LayerCall &call, const Scope &scope, StringRef name,
                           const Json *regularizer) {
   for (int64_t size : shape)
     if (ShapedType::isDynamic(size)) {
-      call.error("the shape of the weight '" + name + "' is not known: " +
-                     nn::formatShape(shape),
+      call.error("the shape of the weight '" + name +
+                     "' is not known: " + nn::formatShape(shape),
                  "give the input a fixed size in every dimension but the "
                  "batch");
       return {};
@@ -253,8 +254,8 @@ static Value readVariable(LayerCall &call, const Scope &scope, StringRef name,
                " is impossibly large");
     return {};
   }
-  std::string path = scope.path.empty() ? name.str()
-                                        : scope.path + "/" + name.str();
+  std::string path =
+      scope.path.empty() ? name.str() : scope.path + "/" + name.str();
   Variable *variable = call.model.findVariable(path);
   if (!variable) {
     Variable fresh;
@@ -372,9 +373,9 @@ DictionaryAttr LayerCall::initializer(const Json &spec) {
   }
   if (!config || !isa<DictionaryAttr>(config))
     config = b.getDictionaryAttr({});
-  return b.getDictionaryAttr({b.getNamedAttr("class_name",
-                                             b.getStringAttr(className)),
-                              b.getNamedAttr("config", config)});
+  return b.getDictionaryAttr(
+      {b.getNamedAttr("class_name", b.getStringAttr(className)),
+       b.getNamedAttr("config", config)});
 }
 
 //===----------------------------------------------------------------------===//
@@ -427,8 +428,8 @@ Value LayerCall::dropout(Value x, double rate, ArrayRef<int64_t> noiseShape) {
       [&]() -> Value {
         if (rate >= 1)
           return math.multiply(x, 0.0);
-        Value keep = math.compare(nn::Predicate::ge, random(noiseShape, x),
-                                  rate);
+        Value keep =
+            math.compare(nn::Predicate::ge, random(noiseShape, x), rate);
         return math.select(keep, math.multiply(x, 1 / (1 - rate)), 0.0);
       },
       [&] { return x; });
@@ -439,8 +440,8 @@ SmallVector<Tensor> LayerCall::callInner(const Json &inner, StringRef attribute,
   StringRef name = inner.at("config").at("name").str();
   if (name.empty())
     name = attribute;
-  auto results = callLayer(model, inner, within(name, attribute),
-                           std::move(given));
+  auto results =
+      callLayer(model, inner, within(name, attribute), std::move(given));
   return SmallVector<Tensor>(results.begin(), results.end());
 }
 

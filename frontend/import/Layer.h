@@ -167,8 +167,7 @@ public:
   /// the configuration as PREFIX_initializer and so on (prefix: the name
   /// unless given).
   mlir::Value weight(llvm::StringRef name, llvm::ArrayRef<int64_t> shape,
-                     llvm::StringRef prefix = {},
-                     const Scope *where = nullptr);
+                     llvm::StringRef prefix = {}, const Scope *where = nullptr);
   /// A weight with an explicit initializer (class name and config).
   mlir::Value weightWith(llvm::StringRef name, llvm::ArrayRef<int64_t> shape,
                          mlir::DictionaryAttr initializer,
@@ -194,11 +193,11 @@ public:
   mlir::Value dropout(mlir::Value x, double rate,
                       llvm::ArrayRef<int64_t> noiseShape);
   /// Calls a layer that is part of this one.
-  llvm::SmallVector<Tensor> callInner(const Json &inner,
-                                      llvm::StringRef attribute,
-                                      Arguments arguments);
+  llvm::SmallVector<Tensor>
+  callInner(const Json &inner, llvm::StringRef attribute, Arguments arguments);
 
-  // Results --------------------------------------------------------------------
+  // Results
+  // --------------------------------------------------------------------
   void result(mlir::Value value, mlir::Value mask = {});
   std::vector<Tensor> results;
 

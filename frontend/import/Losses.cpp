@@ -37,8 +37,8 @@ static Value meanAbsolute(Math &m, const Json &, Value p, Value t) {
 
 static Value meanAbsolutePercentage(Math &m, const Json &, Value p, Value t) {
   Value scale = m.maximum(m.absolute(t), kEpsilon);
-  return m.multiply(
-      m.mean(m.absolute(m.divide(m.subtract(t, p), scale)), {-1}), 100.0);
+  return m.multiply(m.mean(m.absolute(m.divide(m.subtract(t, p), scale)), {-1}),
+                    100.0);
 }
 
 static Value meanSquaredLogarithmic(Math &m, const Json &, Value p, Value t) {
@@ -49,9 +49,9 @@ static Value meanSquaredLogarithmic(Math &m, const Json &, Value p, Value t) {
 }
 
 static Value cosine(Math &m, Value p, Value t, int64_t axis) {
-  return m.sum(m.multiply(m.l2Normalize(t, {axis}, 1e7),
-                          m.l2Normalize(p, {axis}, 1e7)),
-               {axis});
+  return m.sum(
+      m.multiply(m.l2Normalize(t, {axis}, 1e7), m.l2Normalize(p, {axis}, 1e7)),
+      {axis});
 }
 
 // `axis` is not in Keras's files: the last one.
@@ -124,8 +124,8 @@ static Value binaryTerm(Math &m, bool logits, Value p, Value t) {
     one = m.log(p);
     other = m.log(m.subtract(1.0, p));
   }
-  return m.negate(m.add(m.multiply(t, one),
-                        m.multiply(m.subtract(1.0, t), other)));
+  return m.negate(
+      m.add(m.multiply(t, one), m.multiply(m.subtract(1.0, t), other)));
 }
 
 static Value smoothBinary(Math &m, const Json &config, Value t) {
@@ -155,12 +155,12 @@ static Value binaryFocal(Math &m, const Json &config, Value p, Value t) {
   Value base = binaryTerm(m, false, p, t);
   Value pt = m.add(m.multiply(t, p),
                    m.multiply(m.subtract(1.0, t), m.subtract(1.0, p)));
-  Value focal = m.power(m.subtract(1.0, pt), m.scalar(gamma, nn::elementType(p)));
+  Value focal =
+      m.power(m.subtract(1.0, pt), m.scalar(gamma, nn::elementType(p)));
   Value loss = m.multiply(focal, base);
   if (config.at("apply_class_balancing").asBool() == true)
-    loss = m.multiply(loss,
-                      m.add(m.multiply(t, alpha),
-                            m.multiply(m.subtract(1.0, t), 1 - alpha)));
+    loss = m.multiply(loss, m.add(m.multiply(t, alpha),
+                                  m.multiply(m.subtract(1.0, t), 1 - alpha)));
   return m.mean(loss, {axisOf(config)});
 }
 
@@ -171,8 +171,8 @@ static Value probabilities(Math &m, Value p, int64_t axis) {
 
 static Value crossentropy(Math &m, bool logits, int64_t axis, Value p,
                           Value t) {
-  Value logarithm = logits ? m.logSoftmax(p, axis)
-                           : m.log(probabilities(m, p, axis));
+  Value logarithm =
+      logits ? m.logSoftmax(p, axis) : m.log(probabilities(m, p, axis));
   return m.negate(m.sum(m.multiply(t, logarithm), {axis}));
 }
 
@@ -191,7 +191,8 @@ static Value categoricalFocal(Math &m, const Json &config, Value p, Value t) {
     p = m.softmax(p, axis);
   p = probabilities(m, p, axis);
   Value base = m.negate(m.multiply(t, m.log(p)));
-  Value focal = m.power(m.subtract(1.0, p), m.scalar(gamma, nn::elementType(p)));
+  Value focal =
+      m.power(m.subtract(1.0, p), m.scalar(gamma, nn::elementType(p)));
   return m.sum(m.multiply(m.multiply(focal, alpha), base), {axis});
 }
 
@@ -330,9 +331,9 @@ std::vector<std::string> cornu::frontend::lossNames() {
 // Resolution and reduction
 //===----------------------------------------------------------------------===//
 
-std::optional<LossSpec>
-cornu::frontend::resolveLoss(ModelBuilder &model, const Json &spec,
-                             const Output &output) {
+std::optional<LossSpec> cornu::frontend::resolveLoss(ModelBuilder &model,
+                                                     const Json &spec,
+                                                     const Output &output) {
   NamedObject object = namedObject(spec);
   std::string name = object.className;
   // "crossentropy" depends on the predictions.
@@ -377,8 +378,8 @@ Value cornu::frontend::reducedLoss(ModelBuilder &model, Math &m,
   Value mask = given.mask;
   const Json &ignored = config.at("ignore_class");
   if (ignored.isNumber() && spec.sparse) {
-    Value valid = m.compare(Predicate::ne, given.target,
-                            ignored.asNumber().value_or(-1));
+    Value valid =
+        m.compare(Predicate::ne, given.target, ignored.asNumber().value_or(-1));
     values = m.select(valid, values, 0.0);
     mask = mask ? m.logicalAnd(mask, valid) : valid;
   }

@@ -140,8 +140,8 @@ Value Math::logicalXor(Value a, Value b) {
   return logical<nn::LogicalXorOp>(a, b);
 }
 Value Math::logicalNot(Value a) {
-  return a ? Value(nn::LogicalNotOp::create(builder, location,
-                                            convert(a, i1())))
+  return a ? Value(
+                 nn::LogicalNotOp::create(builder, location, convert(a, i1())))
            : Value();
 }
 

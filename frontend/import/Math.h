@@ -55,11 +55,12 @@ public:
   /// A tensor of rank 0.
   mlir::Value scalar(double value, mlir::Type type = {});
   /// A dense constant of float type (or `type`).
-  mlir::Value constant(llvm::ArrayRef<double> values, llvm::ArrayRef<int64_t> shape,
-                       mlir::Type type = {});
+  mlir::Value constant(llvm::ArrayRef<double> values,
+                       llvm::ArrayRef<int64_t> shape, mlir::Type type = {});
   mlir::Value iota(int64_t size, mlir::Type type);
 
-  // Elementwise ----------------------------------------------------------------
+  // Elementwise
+  // ----------------------------------------------------------------
   mlir::Value add(mlir::Value a, mlir::Value b);
   mlir::Value subtract(mlir::Value a, mlir::Value b);
   mlir::Value multiply(mlir::Value a, mlir::Value b);
@@ -69,13 +70,23 @@ public:
   mlir::Value power(mlir::Value a, mlir::Value b);
   mlir::Value remainder(mlir::Value a, mlir::Value b);
   mlir::Value add(mlir::Value a, double b) { return add(a, like(a, b)); }
-  mlir::Value subtract(mlir::Value a, double b) { return subtract(a, like(a, b)); }
-  mlir::Value subtract(double a, mlir::Value b) { return subtract(like(b, a), b); }
-  mlir::Value multiply(mlir::Value a, double b) { return multiply(a, like(a, b)); }
+  mlir::Value subtract(mlir::Value a, double b) {
+    return subtract(a, like(a, b));
+  }
+  mlir::Value subtract(double a, mlir::Value b) {
+    return subtract(like(b, a), b);
+  }
+  mlir::Value multiply(mlir::Value a, double b) {
+    return multiply(a, like(a, b));
+  }
   mlir::Value divide(mlir::Value a, double b) { return divide(a, like(a, b)); }
   mlir::Value divide(double a, mlir::Value b) { return divide(like(b, a), b); }
-  mlir::Value maximum(mlir::Value a, double b) { return maximum(a, like(a, b)); }
-  mlir::Value minimum(mlir::Value a, double b) { return minimum(a, like(a, b)); }
+  mlir::Value maximum(mlir::Value a, double b) {
+    return maximum(a, like(a, b));
+  }
+  mlir::Value minimum(mlir::Value a, double b) {
+    return minimum(a, like(a, b));
+  }
   mlir::Value clip(mlir::Value a, double low, double high) {
     return minimum(maximum(a, low), high);
   }
@@ -118,13 +129,16 @@ public:
   // Reductions ---------------------------------------------------------------
   mlir::Value reduce(nn::ReductionKind kind, mlir::Value x,
                      llvm::ArrayRef<int64_t> axes, bool keepAxes = false);
-  mlir::Value sum(mlir::Value x, llvm::ArrayRef<int64_t> axes, bool keep = false) {
+  mlir::Value sum(mlir::Value x, llvm::ArrayRef<int64_t> axes,
+                  bool keep = false) {
     return reduce(nn::ReductionKind::sum, x, axes, keep);
   }
-  mlir::Value mean(mlir::Value x, llvm::ArrayRef<int64_t> axes, bool keep = false) {
+  mlir::Value mean(mlir::Value x, llvm::ArrayRef<int64_t> axes,
+                   bool keep = false) {
     return reduce(nn::ReductionKind::mean, x, axes, keep);
   }
-  mlir::Value max(mlir::Value x, llvm::ArrayRef<int64_t> axes, bool keep = false) {
+  mlir::Value max(mlir::Value x, llvm::ArrayRef<int64_t> axes,
+                  bool keep = false) {
     return reduce(nn::ReductionKind::max, x, axes, keep);
   }
   /// Over all axes, to rank 0.
@@ -136,7 +150,8 @@ public:
   mlir::Value l2Normalize(mlir::Value x, llvm::ArrayRef<int64_t> axes,
                           double limit = 1e6);
 
-  // Shapes ---------------------------------------------------------------------
+  // Shapes
+  // ---------------------------------------------------------------------
   mlir::Value reshape(mlir::Value x, llvm::ArrayRef<int64_t> shape);
   mlir::Value transpose(mlir::Value x, llvm::ArrayRef<int64_t> permutation);
   /// Swaps the two axes.
@@ -159,7 +174,8 @@ public:
   mlir::Value toChannelsLast(mlir::Value x);
   mlir::Value toChannelsFirst(mlir::Value x);
 
-  // Products -------------------------------------------------------------------
+  // Products
+  // -------------------------------------------------------------------
   mlir::Value contract(llvm::StringRef equation, mlir::Value a, mlir::Value b);
   mlir::Value gather(mlir::Value table, mlir::Value indices);
   /// Class indices (...) as rows (..., classes); out of range gives zeros.

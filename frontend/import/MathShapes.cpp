@@ -38,8 +38,8 @@ Value Math::reshape(Value x, ArrayRef<int64_t> newShape) {
   };
   int64_t before = perBatch(shape(x)), after = perBatch(newShape);
   bool dynamic = !newShape.empty() && ShapedType::isDynamic(newShape[0]);
-  bool fits = before == after ||
-              (dynamic && after && before && (before % after == 0 || after % before == 0));
+  bool fits = before == after || (dynamic && after && before &&
+                                  (before % after == 0 || after % before == 0));
   if (!fits) {
     fail("the shape " + nn::formatShape(shape(x)) + " cannot become " +
          nn::formatShape(newShape));

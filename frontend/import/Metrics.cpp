@@ -27,13 +27,13 @@ static Value binaryAccuracy(Math &m, const Json &config, Value p, Value t) {
 }
 
 static Value categoricalAccuracy(Math &m, const Json &, Value p, Value t) {
-  return asFloat(
-      m, m.compare(Predicate::eq, m.argmax(t, -1), m.argmax(p, -1)), p);
+  return asFloat(m, m.compare(Predicate::eq, m.argmax(t, -1), m.argmax(p, -1)),
+                 p);
 }
 
 static Value sparseAccuracy(Math &m, const Json &, Value p, Value t) {
-  return asFloat(m, m.compare(Predicate::eq, m.convert(t, m.i32()),
-                              m.argmax(p, -1)), p);
+  return asFloat(
+      m, m.compare(Predicate::eq, m.convert(t, m.i32()), m.argmax(p, -1)), p);
 }
 
 // The label is among the top k if fewer than k classes score higher.
@@ -115,9 +115,9 @@ static std::string accuracyFor(const Output &output) {
   return sparse ? "sparse_categorical_accuracy" : "categorical_accuracy";
 }
 
-std::optional<MetricSpec>
-cornu::frontend::resolveMetric(ModelBuilder &model, const Json &spec,
-                               const Output &output) {
+std::optional<MetricSpec> cornu::frontend::resolveMetric(ModelBuilder &model,
+                                                         const Json &spec,
+                                                         const Output &output) {
   MetricSpec out;
   NamedObject object = namedObject(spec);
   out.config = object.config;
@@ -139,8 +139,7 @@ cornu::frontend::resolveMetric(ModelBuilder &model, const Json &spec,
   else
     out.function = lossFunction(name);
   if ((name == "crossentropy" || name == "ce") && out.function.empty())
-    out.function = output.type.getShape().back() == 1
-                       ? "binary_crossentropy"
+    out.function = output.type.getShape().back() == 1 ? "binary_crossentropy"
                    : output.target.getRank() < output.type.getRank()
                        ? "sparse_categorical_crossentropy"
                        : "categorical_crossentropy";

@@ -40,8 +40,8 @@ static std::vector<std::string> layerGroups(const Json &model,
   std::string prefix = group.empty() ? "layers/" : (group + "/layers/").str();
   for (const Json *layer : model.at("config").at("layers").items()) {
     std::string name = layer->at("class_name").str().str();
-    bool counts = !isOperation(*layer) &&
-                  (isFunctional(model) || name != "InputLayer");
+    bool counts =
+        !isOperation(*layer) && (isFunctional(model) || name != "InputLayer");
     // Keras's Python class behind this public name.
     if (name == "GroupQueryAttention")
       name = "GroupedQueryAttention";
@@ -277,8 +277,7 @@ bool FunctionalImporter::bindInputs() {
                               "input_layers names a layer that does not exist");
       return false;
     }
-    const Json &declared =
-        layers.at(it->second).at("config").at("batch_shape");
+    const Json &declared = layers.at(it->second).at("config").at("batch_shape");
     Value value = tensor.value;
     int64_t want = static_cast<int64_t>(declared.size());
     // Keras adds or removes a last dimension of size 1.
@@ -334,10 +333,10 @@ Argument FunctionalImporter::tensorArgument(const Json &json) {
       static_cast<size_t>(*index) < nodes[*source].results.size())
     tensor = nodes[*source].results[*index];
   if (!tensor.value)
-    tensor.value = placeholder(
-        model, json.at("config").at("shape"),
-        elementTypeOf(model, json.at("config").at("dtype").str()),
-        call.math.getLoc());
+    tensor.value =
+        placeholder(model, json.at("config").at("shape"),
+                    elementTypeOf(model, json.at("config").at("dtype").str()),
+                    call.math.getLoc());
   return Argument::of(tensor);
 }
 
@@ -379,8 +378,7 @@ void FunctionalImporter::importNode(size_t id) {
     arguments.positional.push_back(argument(*item));
   const Json &kwargs = inbound.at("kwargs");
   for (size_t i = 0; i < kwargs.size() && kwargs.isObject(); ++i)
-    arguments.keywords.push_back(
-        {kwargs.keys()[i], argument(kwargs.at(i))});
+    arguments.keywords.push_back({kwargs.keys()[i], argument(kwargs.at(i))});
   Scope scope =
       layerScope(call.scope, layer, groups[nodes[id].layer], nodes[id].layer);
   std::vector<Tensor> results =
@@ -494,10 +492,10 @@ static bool readInput(ModelBuilder &model, const Json &layer, StringRef name,
     } else {
       model.diagnostics.error(
           name, &item,
-          item.isNull() ? Twine("the input has an unknown size in dimension ") +
-                              Twine(i)
-                        : Twine("impossible size ") + item.dump() +
-                              " in dimension " + Twine(i) + " of the input",
+          item.isNull()
+              ? Twine("the input has an unknown size in dimension ") + Twine(i)
+              : Twine("impossible size ") + item.dump() + " in dimension " +
+                    Twine(i) + " of the input",
           "only the batch may vary: build the model with a fixed size, such "
           "as keras.Input((80,))");
       ok = false;
@@ -559,14 +557,14 @@ bool cornu::frontend::modelInputs(ModelBuilder &model, const Json &layer,
           candidate->at("class_name").str() == "InputLayer")
         found = candidate;
     if (!found) {
-      model.diagnostics.error(
-          {}, triple, "input_layers names '" + name +
-                          "', which is not an InputLayer of the model");
+      model.diagnostics.error({}, triple,
+                              "input_layers names '" + name +
+                                  "', which is not an InputLayer of the model");
       ok = false;
       continue;
     }
-    ok &= readInput(model, *found, name,
-                    found->at("config").at("batch_shape"), inputs);
+    ok &= readInput(model, *found, name, found->at("config").at("batch_shape"),
+                    inputs);
   }
   return ok;
 }
@@ -591,8 +589,7 @@ std::vector<std::string> cornu::frontend::outputNames(const Json &layer) {
   }
   llvm::StringMap<unsigned> used;
   for (auto &[key, triple] : flattenTriples(config.at("output_layers"))) {
-    std::string name =
-        key.empty() ? triple->at(size_t{0}).str().str() : key;
+    std::string name = key.empty() ? triple->at(size_t{0}).str().str() : key;
     unsigned number = used[name]++;
     names.push_back(number ? name + "_" + std::to_string(number) : name);
   }

@@ -115,7 +115,8 @@ void checkClasses(ModelBuilder &model, const Json &layer, llvm::StringRef path);
 /// Rows of the outermost model.
 void summarizeLayers(ModelBuilder &model, const Json &layer,
                      ImportedModel &result);
-// Operations.cpp ---------------------------------------------------------------
+// Operations.cpp
+// ---------------------------------------------------------------
 
 /// Imports a keras.ops node (module keras.src.ops.*).
 std::vector<Tensor> callOperation(ModelBuilder &model, const Json &operation,
@@ -125,7 +126,8 @@ bool isOperation(const Json &layer);
 void checkOperation(ModelBuilder &model, const Json &operation,
                     llvm::StringRef path);
 
-// Activations.cpp ----------------------------------------------------------------
+// Activations.cpp
+// ----------------------------------------------------------------
 
 /// True if there is an activation of this name ("relu", or "Relu").
 bool isActivation(llvm::StringRef name);
@@ -134,14 +136,16 @@ std::vector<std::string> activationNames();
 mlir::Value applyActivation(Math &math, llvm::StringRef name,
                             const Json &config, mlir::Value x);
 
-// Weights.cpp ----------------------------------------------------------------------
+// Weights.cpp
+// ----------------------------------------------------------------------
 
 /// Gives the variables the values of the archive.
 void loadWeights(ModelBuilder &model);
 /// The element type of a file for a variable's type.
 std::optional<DType> storageType(mlir::Type type);
 mlir::ElementsAttr readValue(ModelBuilder &model, WeightFile &file,
-                             const WeightEntry &entry, const Variable &variable);
+                             const WeightEntry &entry,
+                             const Variable &variable);
 
 std::vector<std::string> operationNames();
 

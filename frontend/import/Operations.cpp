@@ -186,8 +186,8 @@ static void floorDivide(OperationCall &call) {
 static void where(OperationCall &call) {
   Value condition = call.operand(0);
   Value a = call.operand(1), b = call.operand(2);
-  one(call, call.math.select(call.math.convert(condition, call.math.i1()), a,
-                             b));
+  one(call,
+      call.math.select(call.math.convert(condition, call.math.i1()), a, b));
 }
 
 static void likeNumber(OperationCall &call) {
@@ -335,7 +335,8 @@ static void squeeze(OperationCall &call) {
     return;
   Shape axes = axesOf(call, x);
   if (call.config.at("axis").isNull())
-    llvm::erase_if(axes, [&](int64_t axis) { return Math::size(x, axis) != 1; });
+    llvm::erase_if(axes,
+                   [&](int64_t axis) { return Math::size(x, axis) != 1; });
   for (int64_t &axis : axes)
     axis = axis < 0 ? axis + Math::rank(x) : axis;
   llvm::sort(axes, std::greater<>());
@@ -378,8 +379,7 @@ static void stack(OperationCall &call) {
 static void split(OperationCall &call) {
   Math &m = call.math;
   Value x = call.operand(0);
-  int64_t axis =
-      m.axis(x, call.config.at("axis").asInteger().value_or(0));
+  int64_t axis = m.axis(x, call.config.at("axis").asInteger().value_or(0));
   if (axis < 0)
     return;
   int64_t size = Math::size(x, axis);
@@ -484,14 +484,14 @@ static void matmul(OperationCall &call) {
   int64_t ra = Math::rank(a), rb = Math::rank(b);
   std::string batch = StringRef("cdefg").take_front(std::max(ra, rb) - 2).str();
   if (ra >= 2 && rb == 2)
-    return one(call, m.contract(StringRef("cdefg").take_front(ra - 2).str() +
-                                    "ij,jk->" +
-                                    StringRef("cdefg").take_front(ra - 2).str() +
-                                    "ik",
-                                a, b));
+    return one(
+        call,
+        m.contract(StringRef("cdefg").take_front(ra - 2).str() + "ij,jk->" +
+                       StringRef("cdefg").take_front(ra - 2).str() + "ik",
+                   a, b));
   if (ra == rb && ra > 2 && ra < 8)
-    return one(call, m.contract(batch + "ij," + batch + "jk->" + batch + "ik",
-                                a, b));
+    return one(call,
+               m.contract(batch + "ij," + batch + "jk->" + batch + "ik", a, b));
   call.fail("operands of rank " + Twine(ra) + " and " + Twine(rb) +
             " are not supported");
 }
@@ -624,8 +624,8 @@ std::vector<std::string> cornu::frontend::operationNames() {
   return names;
 }
 
-void cornu::frontend::checkOperation(ModelBuilder &model,
-                                     const Json &operation, StringRef path) {
+void cornu::frontend::checkOperation(ModelBuilder &model, const Json &operation,
+                                     StringRef path) {
   StringRef className = operation.at("class_name").str();
   if (!findOperation(className))
     model.diagnostics.error(path, &operation,
@@ -650,13 +650,16 @@ std::vector<Tensor> cornu::frontend::callOperation(ModelBuilder &model,
         return {};
   }
   size_t before = model.diagnostics.getErrors().size();
-  OperationCall call{
-      model, operation, operation.at("config"), path, std::move(arguments),
-      Math(model.builder, model.locationOf(path),
-           [&](const std::string &message) {
-             model.diagnostics.error(path, &operation, message);
-           }),
-      {}};
+  OperationCall call{model,
+                     operation,
+                     operation.at("config"),
+                     path,
+                     std::move(arguments),
+                     Math(model.builder, model.locationOf(path),
+                          [&](const std::string &message) {
+                            model.diagnostics.error(path, &operation, message);
+                          }),
+                     {}};
   build(call);
   if (model.diagnostics.getErrors().size() != before)
     return {};

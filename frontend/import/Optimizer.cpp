@@ -62,12 +62,12 @@ static constexpr OptimizerEntry kOptimizers[] = {
 };
 
 // Keys of every optimizer.
-static constexpr StringRef kCommonDefaults =
-    "use_ema=false ema_momentum=0.99";
+static constexpr StringRef kCommonDefaults = "use_ema=false ema_momentum=0.99";
 
 static constexpr StringRef kSchedules[] = {
-    "ExponentialDecay", "PiecewiseConstantDecay", "PolynomialDecay",
-    "InverseTimeDecay", "CosineDecay", "CosineDecayRestarts"};
+    "ExponentialDecay", "PiecewiseConstantDecay",
+    "PolynomialDecay",  "InverseTimeDecay",
+    "CosineDecay",      "CosineDecayRestarts"};
 
 std::vector<std::string> cornu::frontend::optimizerNames() {
   std::vector<std::string> names;
@@ -102,10 +102,9 @@ static void addDefaults(Builder &b, StringRef defaults, NamedAttrList &out) {
 static Attribute scheduleAttribute(ModelBuilder &model, const Json &json) {
   StringRef name = json.at("class_name").str();
   if (!llvm::is_contained(kSchedules, name)) {
-    model.diagnostics.error({}, &json,
-                            "the learning rate schedule '" + name +
-                                "' is not supported",
-                            "a number, or one of Keras's built-in schedules");
+    model.diagnostics.error(
+        {}, &json, "the learning rate schedule '" + name + "' is not supported",
+        "a number, or one of Keras's built-in schedules");
     return {};
   }
   NamedAttrList members;
@@ -117,11 +116,20 @@ static Attribute scheduleAttribute(ModelBuilder &model, const Json &json) {
 }
 
 static void checkNumbers(ModelBuilder &model, const Json &config) {
-  static constexpr StringRef keys[] = {
-      "weight_decay", "clipnorm",      "global_clipnorm", "clipvalue",
-      "ema_momentum", "loss_scale_factor", "gradient_accumulation_steps",
-      "ema_overwrite_frequency", "momentum", "rho", "beta_1", "beta_2",
-      "epsilon", "initial_accumulator_value"};
+  static constexpr StringRef keys[] = {"weight_decay",
+                                       "clipnorm",
+                                       "global_clipnorm",
+                                       "clipvalue",
+                                       "ema_momentum",
+                                       "loss_scale_factor",
+                                       "gradient_accumulation_steps",
+                                       "ema_overwrite_frequency",
+                                       "momentum",
+                                       "rho",
+                                       "beta_1",
+                                       "beta_2",
+                                       "epsilon",
+                                       "initial_accumulator_value"};
   for (StringRef key : keys) {
     const Json &value = config.at(key);
     if (!value.isNull() && !value.isNumber() && value.asBool() != false)
@@ -149,6 +157,21 @@ public:
     for (Variable *variable : model.sortedVariables())
       if (variable->kind == nn::VariableKind::trainable)
         trainable.push_back(variable);
+    // An .h5 file lists its datasets in an attribute, in the same order if
+    // Keras 3 wrote it.
+    WeightFile *file = model.archive.getWeights();
+    if (file && model.archive.getNaming() == ModelArchive::Naming::Positional &&
+        model.archive.getPositionalRoot() == "model_weights")
+      if (auto names = file->listAttribute("optimizer_weights", "weight_names"))
+        legacy = *names;
+    // Keras 2 ended names in ":0" and had another order.
+    if (llvm::any_of(legacy,
+                     [](StringRef name) { return name.contains(':'); })) {
+      legacy.clear();
+      model.diagnostics.warning({}, nullptr,
+                                "the optimizer's state is of Keras 2 and is "
+                                "not used: training starts with a fresh one");
+    }
   }
   void scalar(StringRef name, Type type) {
     Variable variable;
@@ -173,6 +196,7 @@ private:
   void add(Variable variable);
   ModelBuilder &model;
   std::vector<Variable *> trainable;
+  std::vector<std::string> legacy;
   unsigned next = 0;
 };
 
@@ -191,6 +215,8 @@ void StateReader::add(Variable variable) {
     entry = file->find(variable.group + "/" + std::to_string(variable.index));
   else if (file && naming == ModelArchive::Naming::VariablePaths)
     entry = file->find(variable.path);
+  else if (variable.index < legacy.size())
+    entry = file->find("optimizer_weights/" + legacy[variable.index]);
   // State that does not fit starts afresh, as in Keras.
   if (entry && Shape(entry->shape) == variable.shape)
     variable.value = readValue(model, *file, *entry, variable);
@@ -252,8 +278,7 @@ void cornu::frontend::importOptimizer(ModelBuilder &model) {
   const OptimizerEntry *entry = findOptimizer(object.className);
   if (!entry) {
     model.diagnostics.error(
-        {}, spec,
-        "the optimizer '" + object.className + "' is not supported",
+        {}, spec, "the optimizer '" + object.className + "' is not supported",
         "give another one with --optimizer=, for example adam");
     return;
   }

@@ -9,9 +9,8 @@ using namespace cornu::frontend;
 static void printRow(llvm::raw_ostream &os, llvm::StringRef title,
                      std::vector<std::string> names) {
   os << "| " << title << " | ";
-  llvm::interleaveComma(names, os, [&](const std::string &name) {
-    os << "`" << name << "`";
-  });
+  llvm::interleaveComma(
+      names, os, [&](const std::string &name) { os << "`" << name << "`"; });
   os << " |\n";
 }
 

@@ -225,17 +225,15 @@ static std::optional<Plan> makePlan(ModelBuilder &model,
   Plan plan;
   size_t before = model.diagnostics.getErrors().size();
   const Json &loss = lossConfig(model);
-  std::vector<const Json *> entries =
-      perOutput(model, loss, outputs, "loss");
+  std::vector<const Json *> entries = perOutput(model, loss, outputs, "loss");
   for (auto [output, entry] : llvm::zip(outputs, entries)) {
     if (output.type.getRank() == 0) {
       model.diagnostics.error(output.name, nullptr,
                               "an output without a batch cannot be trained");
       return std::nullopt;
     }
-    plan.losses.push_back(entry->isNull()
-                              ? std::nullopt
-                              : resolveLoss(model, *entry, output));
+    plan.losses.push_back(entry->isNull() ? std::nullopt
+                                          : resolveLoss(model, *entry, output));
   }
   const Json &metrics = metricsConfig(model);
   const Json &compile = model.archive.getCompileConfig();
@@ -248,6 +246,11 @@ static std::optional<Plan> makePlan(ModelBuilder &model,
   addMetrics(model, metrics, false, outputs, used, plan);
   if (model.options.metrics.empty())
     addMetrics(model, weighted, true, outputs, used, plan);
+  for (auto [i, output] : llvm::enumerate(outputs)) {
+    output.compared = plan.losses[i].has_value();
+    for (const MetricSpec &metric : plan.metrics)
+      output.compared |= metric.output == i;
+  }
   if (!checkMetricTargets(model, outputs, plan) ||
       model.diagnostics.getErrors().size() != before)
     return std::nullopt;
@@ -307,9 +310,13 @@ func::FuncOp TrainingBuilder::begin(StringRef name, bool withLoss,
     types.push_back(scalar);
   for (const Output &output : outputs)
     types.push_back(output.type);
+  SmallVector<const Output *> compared;
   for (const Output &output : outputs)
-    types.push_back(output.target);
-  types.append(outputs.size(), weight);
+    if (output.compared)
+      compared.push_back(&output);
+  for (const Output *output : compared)
+    types.push_back(output->target);
+  types.append(compared.size(), weight);
   size_t firstHidden = types.size();
   for (Type type : model.hiddenTypes)
     types.push_back(type);
@@ -328,22 +335,24 @@ func::FuncOp TrainingBuilder::begin(StringRef name, bool withLoss,
   };
   size_t firstTarget = at + outputs.size();
   take(predictions, outputs.size());
-  take(targets, outputs.size());
-  take(weights, outputs.size());
+  take(targets, compared.size());
+  take(weights, compared.size());
   take(hidden, model.hiddenTypes.size());
-  for (auto [i, output] : llvm::enumerate(outputs))
+  for (auto [i, output] : llvm::enumerate(compared))
     function.setArgAttr(firstTarget + i, "nn.name",
-                        b.getStringAttr(output.name));
+                        b.getStringAttr(output->name));
   for (size_t i = firstHidden; i < types.size(); ++i)
     function.setArgAttr(i, "nn.hidden", b.getUnitAttr());
   return function;
 }
 
 Comparison TrainingBuilder::comparison(size_t output) const {
-  Comparison out{predictions[output], targets[output], weights[output], {}};
-  size_t mask = 0;
-  for (size_t i = 0; i < output; ++i)
+  size_t mask = 0, at = 0;
+  for (size_t i = 0; i < output; ++i) {
     mask += outputs[i].hasMask;
+    at += outputs[i].compared;
+  }
+  Comparison out{predictions[output], targets[at], weights[at], {}};
   if (outputs[output].hasMask)
     out.mask = hidden[mask];
   return out;
@@ -379,8 +388,8 @@ Value TrainingBuilder::regularization(Math &m) {
     if (l1 == 0 && l2 == 0)
       continue;
     auto type = RankedTensorType::get(variable->shape, variable->type);
-    Value w = nn::ReadOp::create(model.builder, m.getLoc(), type,
-                                 variable->path);
+    Value w =
+        nn::ReadOp::create(model.builder, m.getLoc(), type, variable->path);
     if (l1 != 0)
       add(m.multiply(m.sumAll(m.absolute(w)), l1));
     if (l2 != 0)

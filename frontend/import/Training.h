@@ -19,9 +19,12 @@ struct Output {
   mlir::RankedTensorType type;
   mlir::RankedTensorType target;
   bool hasMask = false;
+  /// It has a loss or metrics; otherwise @loss takes no target for it.
+  bool compared = true;
 };
 
-// Training.cpp -----------------------------------------------------------------
+// Training.cpp
+// -----------------------------------------------------------------
 
 /// True if the model was compiled with a loss, or one is given.
 bool hasLoss(ModelBuilder &model);
@@ -30,7 +33,8 @@ void buildTraining(ModelBuilder &model, llvm::MutableArrayRef<Output> outputs);
 /// The optimizer of the options or of the file; null if there is none.
 const Json &optimizerConfig(ModelBuilder &model);
 
-// Losses.cpp -------------------------------------------------------------------
+// Losses.cpp
+// -------------------------------------------------------------------
 
 /// Values of one output in @loss or @metrics.
 struct Comparison {
@@ -52,9 +56,8 @@ std::optional<LossSpec> resolveLoss(ModelBuilder &model, const Json &spec,
 /// True if a loss or metric function takes class indices as targets.
 bool takesClassIndices(llvm::StringRef function);
 /// The function's value for each sample (the last axis reduced).
-mlir::Value lossValues(Math &math, llvm::StringRef function,
-                       const Json &config, mlir::Value prediction,
-                       mlir::Value target);
+mlir::Value lossValues(Math &math, llvm::StringRef function, const Json &config,
+                       mlir::Value prediction, mlir::Value target);
 /// Whether `lossValues` knows the function.
 bool isLossFunction(llvm::StringRef function);
 /// The name of the function behind a class, alias or name; "" if unknown.
@@ -64,7 +67,8 @@ mlir::Value reducedLoss(ModelBuilder &model, Math &math, const LossSpec &spec,
                         const Comparison &values);
 std::vector<std::string> lossNames();
 
-// Metrics.cpp ------------------------------------------------------------------
+// Metrics.cpp
+// ------------------------------------------------------------------
 
 /// One metric of one output.
 struct MetricSpec {
@@ -91,7 +95,8 @@ mlir::Value accumulatedMean(ModelBuilder &model, Math &math,
                             llvm::StringRef key);
 std::vector<std::string> metricNames();
 
-// Optimizer.cpp ------------------------------------------------------------------
+// Optimizer.cpp
+// ------------------------------------------------------------------
 
 /// Sets the module's nn.optimizer and adds the optimizer's variables with the
 /// values that the archive has.

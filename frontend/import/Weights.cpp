@@ -85,8 +85,8 @@ static void loadByPath(ModelBuilder &model, WeightFile &file) {
   bool variablePaths =
       model.archive.getNaming() == ModelArchive::Naming::VariablePaths;
   for (auto &variable : model.variables) {
-    const WeightEntry *entry = variablePaths ? file.find(variable->path)
-                                             : findByPath(file, *variable);
+    const WeightEntry *entry =
+        variablePaths ? file.find(variable->path) : findByPath(file, *variable);
     if (entry) {
       variable->value = readValue(model, file, *entry, *variable);
       continue;
@@ -94,11 +94,10 @@ static void loadByPath(ModelBuilder &model, WeightFile &file) {
     std::string wanted =
         variablePaths ? variable->path
                       : variable->group + "/" + std::to_string(variable->index);
-    model.diagnostics.error(
-        variable->path, nullptr,
-        "the weights are missing: " + file.getFile() + " has no '" + wanted +
-            "'",
-        "give the weights that belong to this model");
+    model.diagnostics.error(variable->path, nullptr,
+                            "the weights are missing: " + file.getFile() +
+                                " has no '" + wanted + "'",
+                            "give the weights that belong to this model");
   }
 }
 
@@ -128,11 +127,11 @@ static void loadByPosition(ModelBuilder &model, WeightFile &file) {
       return comesBefore(*a, *b);
     });
   if (stored.size() != layers.size()) {
-    model.diagnostics.error(
-        "the weights in " + file.getFile() + " are of " +
-            Twine(stored.size()) + " layers, the model has " +
-            Twine(layers.size()) + " layers with weights",
-        "give the weights that belong to this model");
+    model.diagnostics.error("the weights in " + file.getFile() + " are of " +
+                                Twine(stored.size()) +
+                                " layers, the model has " +
+                                Twine(layers.size()) + " layers with weights",
+                            "give the weights that belong to this model");
     return;
   }
   size_t position = 0;

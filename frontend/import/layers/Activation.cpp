@@ -14,8 +14,8 @@ static void importLeakyReLU(LayerCall &call) {
   Math &m = call.math;
   double slope = call.number("negative_slope", 0.3);
   Value x = m.toFloat(call.input());
-  call.result(m.select(m.compare(nn::Predicate::ge, x, 0.0), x,
-                       m.multiply(x, slope)));
+  call.result(
+      m.select(m.compare(nn::Predicate::ge, x, 0.0), x, m.multiply(x, slope)));
 }
 
 static void importELU(LayerCall &call) {

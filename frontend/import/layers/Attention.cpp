@@ -57,16 +57,15 @@ static Value project(LayerCall &call, const Projection &p, Value x) {
   NamedAttrList initializer(
       call.initializer(call.config.at("kernel_initializer")));
   initializer.set("config", config.getDictionary(b.getContext()));
-  Value kernel =
-      call.weightWith("kernel", kernelShape,
-                      initializer.getDictionary(b.getContext()), "kernel",
-                      &scope);
+  Value kernel = call.weightWith("kernel", kernelShape,
+                                 initializer.getDictionary(b.getContext()),
+                                 "kernel", &scope);
   std::string free =
       StringRef("bcdefg").take_front(Math::rank(x) - p.in.size()).str();
   std::string in = StringRef("wxyz").take_front(p.in.size()).str();
   std::string out = StringRef("mnop").take_front(p.out.size()).str();
-  Value y = m.contract(free + in + "," + in + out + "->" + free + out, x,
-                       kernel);
+  Value y =
+      m.contract(free + in + "," + in + out + "->" + free + out, x, kernel);
   if (call.boolean("use_bias", true))
     y = m.add(y, call.weight("bias", p.out, "bias", &scope));
   return y;
@@ -120,10 +119,10 @@ static Value attentionMask(LayerCall &call, Value query, Value value) {
     int64_t window = call.integer("sliding_window");
     Value row = m.reshape(m.iota(rows, m.i32()), {1, rows, 1});
     Value column = m.reshape(m.iota(columns, m.i32()), {1, 1, columns});
-    mask = both(m, mask,
-                m.compare(nn::Predicate::lt,
-                          m.absolute(m.subtract(row, column)),
-                          static_cast<double>(window)));
+    mask =
+        both(m, mask,
+             m.compare(nn::Predicate::lt, m.absolute(m.subtract(row, column)),
+                       static_cast<double>(window)));
   }
   if (const Argument *given = call.argument(6, "attention_mask"))
     if (given->kind == Argument::Kind::Tensor) {
@@ -162,24 +161,26 @@ static void attend(LayerCall &call, const Heads &h) {
   double dropout = call.number("dropout", 0);
   Value mask = attentionMask(call, query, value);
   auto width = [](Value x) { return Shape{Math::size(x, -1)}; };
-  Value q = project(call, {"query", "query_dense", width(query),
-                           {h.queryHeads, h.keyDim}}, query);
-  Value k = project(call, {"key", "key_dense", width(key),
-                           {h.keyHeads, h.keyDim}}, key);
+  Value q = project(
+      call, {"query", "query_dense", width(query), {h.queryHeads, h.keyDim}},
+      query);
+  Value k = project(
+      call, {"key", "key_dense", width(key), {h.keyHeads, h.keyDim}}, key);
   Value gate;
   if (h.gated)
-    gate = m.sigmoid(project(call, {"gate", "gate_dense", width(query),
-                                    {h.queryHeads, h.valueDim}}, query));
-  Value v = project(call, {"value", "value_dense", width(value),
-                           {h.keyHeads, h.valueDim}}, value);
+    gate = m.sigmoid(project(
+        call, {"gate", "gate_dense", width(query), {h.queryHeads, h.valueDim}},
+        query));
+  Value v = project(
+      call, {"value", "value_dense", width(value), {h.keyHeads, h.valueDim}},
+      value);
   if (!q || !k || !v)
     return;
   if (h.queryHeads != h.keyHeads) {
     k = m.repeat(k, 2, h.queryHeads / h.keyHeads);
     v = m.repeat(v, 2, h.queryHeads / h.keyHeads);
   }
-  Value scaled =
-      m.multiply(q, 1 / std::sqrt(static_cast<double>(h.keyDim)));
+  Value scaled = m.multiply(q, 1 / std::sqrt(static_cast<double>(h.keyDim)));
   Value scores = m.contract("bqhd,bkhd->bhqk", scaled, k);
   if (mask && Math::rank(mask) == 3)
     mask = m.expandDims(mask, 1);
@@ -191,8 +192,10 @@ static void attend(LayerCall &call, const Heads &h) {
     y = m.multiply(y, gate);
   Shape out = h.outputShape.empty() ? width(query) : h.outputShape;
   if (y)
-    y = project(call, {"attention_output", "output_dense",
-                       {h.queryHeads, h.valueDim}, out}, y);
+    y = project(
+        call,
+        {"attention_output", "output_dense", {h.queryHeads, h.valueDim}, out},
+        y);
   call.result(y, call.mask());
 }
 
@@ -203,11 +206,13 @@ static void importMultiHead(LayerCall &call) {
   h.valueDim = call.integer("value_dim", h.keyDim);
   h.gated = call.boolean("use_gate", false);
   const Json &axes = call.config.at("attention_axes");
-  if (!axes.isNull() && !(axes.isArray() && axes.size() == 1 &&
-                          axes.at(size_t{0}).asInteger() == 1) &&
+  if (!axes.isNull() &&
+      !(axes.isArray() && axes.size() == 1 &&
+        axes.at(size_t{0}).asInteger() == 1) &&
       axes.asInteger() != 1)
-    call.errorAt("attention_axes", "attention over other axes than time is "
-                                   "not supported",
+    call.errorAt("attention_axes",
+                 "attention over other axes than time is "
+                 "not supported",
                  "reshape or permute the input so that axis 1 is attended");
   const Json &shape = call.config.at("output_shape");
   if (shape.isArray())
@@ -265,10 +270,9 @@ static void importAttention(LayerCall &call) {
   };
   Value scale;
   if (scaled)
-    scale = call.weightWith("scale",
-                            additive ? Shape{Math::size(query, -1)} : Shape{},
-                            initial(additive ? "GlorotUniform" : "Ones"),
-                            "scale");
+    scale = call.weightWith(
+        "scale", additive ? Shape{Math::size(query, -1)} : Shape{},
+        initial(additive ? "GlorotUniform" : "Ones"), "scale");
   Value scores;
   if (!additive && !concat) {
     scores = m.contract("bqd,bkd->bqk", query, key);
@@ -280,8 +284,8 @@ static void importAttention(LayerCall &call) {
       Value bent = m.tanh(sum);
       scores = m.sum(scale ? m.multiply(bent, scale) : bent, {-1});
     } else {
-      Value weight = call.weightWith("concat_score_weight", {},
-                                     initial("Ones"), "scale");
+      Value weight =
+          call.weightWith("concat_score_weight", {}, initial("Ones"), "scale");
       Value bent = m.tanh(scale ? m.multiply(sum, scale) : sum);
       scores = m.multiply(m.sum(bent, {-1}), weight);
     }
@@ -303,8 +307,8 @@ static void importAttention(LayerCall &call) {
   if (valueMask)
     mask = m.expandDims(valueMask, 1);
   if (literalFlag(call, 4, "use_causal_mask"))
-    mask = both(m, mask,
-                causalMask(m, Math::size(query, 1), Math::size(key, 1)));
+    mask =
+        both(m, mask, causalMask(m, Math::size(query, 1), Math::size(key, 1)));
   if (mask && scores)
     scores = m.select(mask, scores, m.subtract(scores, 1e9));
   Value weights = m.softmax(scores, -1);

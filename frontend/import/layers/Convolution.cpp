@@ -182,8 +182,8 @@ static void importTranspose(LayerCall &call) {
       out = (n - 1) * s + span + p;
       left = span - 1;
     } else {
-      int64_t total = explicitPadding ? span + span % 2 - 2 + extra[d]
-                                      : s + span - 2;
+      int64_t total =
+          explicitPadding ? span + span % 2 - 2 + extra[d] : s + span - 2;
       out = explicitPadding ? (n - 1) * s + span % 2 + extra[d] : n * s;
       left = std::min((total + 1) / 2, span - 1);
     }
@@ -193,8 +193,8 @@ static void importTranspose(LayerCall &call) {
     if (high < 0 && -high < s)
       high = 0;
     if (out < 1 || high < 0) {
-      call.error("the output would have size " + Twine(out) +
-                     " in dimension " + Twine(d + 1),
+      call.error("the output would have size " + Twine(out) + " in dimension " +
+                     Twine(d + 1),
                  "output_padding must be smaller than the stride");
       return;
     }
@@ -209,8 +209,7 @@ static void importTranspose(LayerCall &call) {
   Value kernel = call.weight("kernel", kernelShape);
   if (!kernel)
     return;
-  auto type =
-      RankedTensorType::get(resultShape, nn::elementType(w.input));
+  auto type = RankedTensorType::get(resultShape, nn::elementType(w.input));
   Value y = nn::ConvolutionInputGradientOp::create(
       call.model.builder, call.math.getLoc(), type, w.input, kernel, w.strides,
       w.padding, w.dilations, uint64_t{1});

@@ -70,9 +70,8 @@ static void importEinsumDense(LayerCall &call) {
   llvm::SmallDenseMap<char, int64_t> sizes;
   for (auto [label, size] : llvm::zip(labels[0], Math::shape(x)))
     sizes[label] = size;
-  size_t skip = labels[2].size() >= stored.size()
-                    ? labels[2].size() - stored.size()
-                    : 0;
+  size_t skip =
+      labels[2].size() >= stored.size() ? labels[2].size() - stored.size() : 0;
   for (size_t i = 0; i < stored.size() && skip + i < labels[2].size(); ++i)
     if (stored[i] && !sizes.count(labels[2][skip + i]))
       sizes[labels[2][skip + i]] = *stored[i];
@@ -84,8 +83,8 @@ static void importEinsumDense(LayerCall &call) {
     kernelShape.push_back(it->second);
   }
   Value weights = call.weight("kernel", kernelShape);
-  Value y = m.contract(labels[0] + "," + labels[1] + "->" + labels[2], x,
-                       weights);
+  Value y =
+      m.contract(labels[0] + "," + labels[1] + "->" + labels[2], x, weights);
   std::string biasAxes = call.string("bias_axes", "");
   if (!biasAxes.empty() && y) {
     Shape biasShape;
@@ -123,8 +122,8 @@ static void importMasking(LayerCall &call) {
   Math &m = call.math;
   if (!call.expectRank(3, 16))
     return;
-  Value differs = m.compare(nn::Predicate::ne, call.input(),
-                            call.number("mask_value", 0));
+  Value differs =
+      m.compare(nn::Predicate::ne, call.input(), call.number("mask_value", 0));
   Value mask = m.reduce(nn::ReductionKind::any, differs, {-1});
   call.result(m.select(m.expandDims(mask, -1), call.input(), 0.0), mask);
 }

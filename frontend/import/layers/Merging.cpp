@@ -34,10 +34,10 @@ static bool expectInputs(LayerCall &call, size_t least, size_t most = ~0u) {
 static Value anyMask(LayerCall &call) {
   Value mask = call.mask();
   for (const Tensor &tensor : call.inputs())
-    mask = tensor.mask && mask ? (tensor.mask == mask
-                                      ? mask
+    mask = tensor.mask && mask
+               ? (tensor.mask == mask ? mask
                                       : call.math.logicalOr(mask, tensor.mask))
-                               : Value();
+               : Value();
   return mask;
 }
 

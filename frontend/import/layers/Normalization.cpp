@@ -93,8 +93,7 @@ static void importBatchNormalization(LayerCall &call) {
   auto train = [&] {
     Moments batch = moments(m, x, mask);
     auto moved = [&](Value old, Value fresh) {
-      return m.add(m.multiply(old, momentum),
-                   m.multiply(fresh, 1 - momentum));
+      return m.add(m.multiply(old, momentum), m.multiply(fresh, 1 - momentum));
     };
     call.assign("moving_mean", moved(movingMean, batch.mean));
     call.assign("moving_variance", moved(movingVariance, batch.variance));
@@ -177,15 +176,14 @@ static void importRMSNormalization(LayerCall &call) {
     return;
   Value scale = alignWeight(
       m,
-      call.weightWith("scale", sizesOf(x, axes),
-                      call.model.builder.getDictionaryAttr(
-                          {call.model.builder.getNamedAttr(
-                               "class_name",
-                               call.model.builder.getStringAttr("Ones")),
-                           call.model.builder.getNamedAttr(
-                               "config",
-                               call.model.builder.getDictionaryAttr({}))}),
-                      "scale"),
+      call.weightWith(
+          "scale", sizesOf(x, axes),
+          call.model.builder.getDictionaryAttr(
+              {call.model.builder.getNamedAttr(
+                   "class_name", call.model.builder.getStringAttr("Ones")),
+               call.model.builder.getNamedAttr(
+                   "config", call.model.builder.getDictionaryAttr({}))}),
+          "scale"),
       x, axes);
   Value square = m.mean(m.square(x), axes, true);
   Value inv = m.rsqrt(m.add(square, call.number("epsilon", 1e-6)));
@@ -256,8 +254,8 @@ void cornu::frontend::registerNormalization(Registry &registry) {
                 MaskRule::Pass, ""});
   registry.add({"GroupNormalization", family, importGroupNormalization,
                 MaskRule::Pass, ""});
-  registry.add({"RMSNormalization", family, importRMSNormalization,
-                MaskRule::Drop, ""});
+  registry.add(
+      {"RMSNormalization", family, importRMSNormalization, MaskRule::Drop, ""});
   registry.add({"UnitNormalization", family, importUnitNormalization,
                 MaskRule::Pass, ""});
 }

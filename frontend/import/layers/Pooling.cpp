@@ -43,9 +43,8 @@ static void importPooling(LayerCall &call) {
   bool maximum = call.className().starts_with("Max");
   Shape window = call.sizes("pool_size", rank,
                             maximum ? std::optional<int64_t>(2) : std::nullopt);
-  Shape strides = call.config.at("strides").isNull()
-                      ? window
-                      : call.sizes("strides", rank);
+  Shape strides =
+      call.config.at("strides").isNull() ? window : call.sizes("strides", rank);
   std::string mode = call.string("padding", "valid");
   if (mode != "valid" && mode != "same") {
     call.errorAt("padding", "unknown padding '" + mode + "'", "valid or same");
@@ -86,9 +85,8 @@ static void importPooling(LayerCall &call) {
     double size = 1;
     for (int64_t w : window)
       size *= static_cast<double>(w);
-    y = padded
-            ? m.divide(y, windowCounts(call, x, window, strides, padding))
-            : m.divide(y, size);
+    y = padded ? m.divide(y, windowCounts(call, x, window, strides, padding))
+               : m.divide(y, size);
   }
   call.result(first ? m.toChannelsFirst(y) : y);
 }
@@ -109,8 +107,8 @@ static void importGlobal(LayerCall &call) {
   Value mask = rank == 1 ? call.maskArgument(1) : Value();
   if (!mask)
     return call.result(m.mean(x, axes, keep));
-  Value weights = m.convert(m.expandDims(mask, first ? 1 : 2),
-                            nn::elementType(x));
+  Value weights =
+      m.convert(m.expandDims(mask, first ? 1 : 2), nn::elementType(x));
   call.result(m.divide(m.sum(m.multiply(x, weights), axes, keep),
                        m.sum(weights, axes, keep)));
 }

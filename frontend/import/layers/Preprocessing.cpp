@@ -65,8 +65,8 @@ static void importNormalization(LayerCall &call) {
       if (values.size() == 1 && count && *count < (1 << 24))
         values.assign(*count, values[0]);
       if (!count || static_cast<int64_t>(values.size()) != *count) {
-        call.errorAt(key, key + " must have " +
-                              Twine(count.value_or(0)) + " elements");
+        call.errorAt(key, key + " must have " + Twine(count.value_or(0)) +
+                              " elements");
         return {};
       }
       return m.constant(values, broadcastShape, call.floatType());
@@ -176,8 +176,8 @@ static void importCustomScale(LayerCall &call) {
     call.error("needs 2 inputs");
     return;
   }
-  call.result(m.add(call.input(0),
-                    m.multiply(call.input(1), call.number("scale"))));
+  call.result(
+      m.add(call.input(0), m.multiply(call.input(1), call.number("scale"))));
 }
 
 void cornu::frontend::registerPreprocessing(Registry &registry) {
@@ -189,14 +189,14 @@ void cornu::frontend::registerPreprocessing(Registry &registry) {
                 "nearest and bilinear, without antialias"});
   registry.add({"CenterCrop", family, importCenterCrop, MaskRule::Drop,
                 "inputs that are large enough"});
-  registry.add({"CategoryEncoding", family, importCategoryEncoding,
-                MaskRule::Drop, ""});
+  registry.add(
+      {"CategoryEncoding", family, importCategoryEncoding, MaskRule::Drop, ""});
   static constexpr StringRef random[] = {
       "RandomFlip",     "RandomRotation",   "RandomZoom",
       "RandomContrast", "RandomBrightness", "RandomTranslation"};
   for (StringRef name : random)
-    registry.add({name, family, importAugmentation, MaskRule::Drop,
-                  "inference only"});
+    registry.add(
+        {name, family, importAugmentation, MaskRule::Drop, "inference only"});
   registry.add({"LayerScale", "Applications", importLayerScale, MaskRule::Drop,
                 "of ConvNeXt"});
   registry.add({"CustomScaleLayer", "Applications", importCustomScale,

@@ -22,8 +22,8 @@ struct Recurrence {
 
 static Value zeros(LayerCall &call, Value like, int64_t size) {
   Math &m = call.math;
-  return m.broadcast(m.scalar(0, call.floatType()),
-                     {Math::size(like, 0), size}, like);
+  return m.broadcast(m.scalar(0, call.floatType()), {Math::size(like, 0), size},
+                     like);
 }
 
 // One pass over the sequence: the outputs of all steps or the last one, then

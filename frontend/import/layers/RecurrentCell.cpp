@@ -188,13 +188,12 @@ static void makeGRU(Shared cell, RecurrentCell &out, Value input,
           m.add(block(m, xs, index, g.units), block(m, hs, index, g.units)));
     };
     Value z = gate(0), r = gate(1);
-    Value inner = resetAfter
-                      ? m.multiply(r, block(m, hs, 2, g.units))
-                      : projectState(m, g, m.multiply(r, h), in, 2, 3);
-    Value candidate = cell->activate(
-        "activation", m.add(block(m, xs, 2, g.units), inner));
-    Value next = m.add(m.multiply(z, h),
-                       m.multiply(m.subtract(1.0, z), candidate));
+    Value inner = resetAfter ? m.multiply(r, block(m, hs, 2, g.units))
+                             : projectState(m, g, m.multiply(r, h), in, 2, 3);
+    Value candidate =
+        cell->activate("activation", m.add(block(m, xs, 2, g.units), inner));
+    Value next =
+        m.add(m.multiply(z, h), m.multiply(m.subtract(1.0, z), candidate));
     return Step{next, {next}};
   };
 }
@@ -221,17 +220,15 @@ static void makeStack(LayerCall &call, const Json &object, const Scope &scope,
     llvm::append_range(out.invariants, cell.invariants);
     out.outputSize = cell.outputSize;
     // Stands for the next cell's input; folded away, as only its width counts.
-    x = call.math.broadcast(
-        call.math.scalar(0, nn::elementType(input)),
-        {Math::size(input, 0), cell.outputSize}, input);
+    x = call.math.broadcast(call.math.scalar(0, nn::elementType(input)),
+                            {Math::size(input, 0), cell.outputSize}, input);
     stack->push_back(std::move(cell));
   }
   out.step = [stack](Value x, ValueRange state, ValueRange in) {
     Step result;
     for (RecurrentCell &cell : *stack) {
       size_t states = cell.stateSizes.size(), inputs = cell.invariants.size();
-      Step step =
-          cell.step(x, state.take_front(states), in.take_front(inputs));
+      Step step = cell.step(x, state.take_front(states), in.take_front(inputs));
       state = state.drop_front(states);
       in = in.drop_front(inputs);
       llvm::append_range(result.state, step.state);
@@ -274,12 +271,12 @@ RecurrentCell cornu::frontend::makeCell(LayerCall &call, const Json &object,
     makeStack(call, object, scope, input, training, out);
     return out;
   }
-  auto make = llvm::StringSwitch<void (*)(Shared, RecurrentCell &, Value, bool)>(
-                  kind)
-                  .Case("SimpleRNN", makeSimple)
-                  .Case("LSTM", makeLSTM)
-                  .Case("GRU", makeGRU)
-                  .Default(nullptr);
+  auto make =
+      llvm::StringSwitch<void (*)(Shared, RecurrentCell &, Value, bool)>(kind)
+          .Case("SimpleRNN", makeSimple)
+          .Case("LSTM", makeLSTM)
+          .Case("GRU", makeGRU)
+          .Default(nullptr);
   if (!make) {
     call.error("the cell " + className + " is not supported",
                "SimpleRNNCell, LSTMCell, GRUCell or StackedRNNCells");

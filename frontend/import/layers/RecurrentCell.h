@@ -33,8 +33,8 @@ struct RecurrentCell {
 /// or a cell object such as LSTMCell, for inputs (batch, features). `call` is
 /// the layer, in whose scope the cell's variables are `name` and `attribute`.
 /// `training` tells whether to build dropout.
-RecurrentCell makeCell(LayerCall &call, const Json &object,
-                       const Scope &scope, mlir::Value input, bool training);
+RecurrentCell makeCell(LayerCall &call, const Json &object, const Scope &scope,
+                       mlir::Value input, bool training);
 bool isCell(llvm::StringRef className);
 
 /// True if the cell, or one of a stack, has dropout.

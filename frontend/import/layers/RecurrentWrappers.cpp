@@ -48,11 +48,11 @@ static void importBidirectional(LayerCall &call) {
   const Json &backward =
       given.isObject()
           ? withConfig(call, given, {{"zero_output_for_mask", zero}})
-          : withConfig(
-                call, layer,
-                {{"name", document.makeString("backward_" + name.str(), &layer)},
-                 {"go_backwards", document.makeBool(backwards, &layer)},
-                 {"zero_output_for_mask", zero}});
+          : withConfig(call, layer,
+                       {{"name",
+                         document.makeString("backward_" + name.str(), &layer)},
+                        {"go_backwards", document.makeBool(backwards, &layer)},
+                        {"zero_output_for_mask", zero}});
   SmallVector<Tensor> state(call.inputs().drop_front());
   if (const Argument *initial = call.argument(1, "initial_state"))
     initial->flatten(state);
@@ -124,8 +124,7 @@ static void importTimeDistributed(LayerCall &call) {
     SmallVector<Value> outputs;
     for (int64_t t = 0; t < steps; ++t) {
       Value step = m.squeeze(m.slice(x, 1, t, t + 1), 1);
-      SmallVector<Tensor> y =
-          call.callInner(inner, "layer", oneArgument(step));
+      SmallVector<Tensor> y = call.callInner(inner, "layer", oneArgument(step));
       if (y.empty())
         return;
       outputs.push_back(m.expandDims(y[0].value, 1));
@@ -135,8 +134,8 @@ static void importTimeDistributed(LayerCall &call) {
   // Every step as a sample of one large batch.
   Shape merged = shape;
   merged.erase(merged.begin() + 1);
-  SmallVector<Tensor> y = call.callInner(inner, "layer",
-                                         oneArgument(m.reshape(x, merged)));
+  SmallVector<Tensor> y =
+      call.callInner(inner, "layer", oneArgument(m.reshape(x, merged)));
   if (y.empty())
     return;
   Shape result = Math::shape(y[0].value);

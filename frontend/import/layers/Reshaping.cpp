@@ -71,8 +71,8 @@ static void importRepeatVector(LayerCall &call) {
     return;
   Value x = call.input();
   int64_t n = call.integer("n");
-  call.result(call.math.broadcast(
-      call.math.expandDims(x, 1), {Math::size(x, 0), n, Math::size(x, 1)}));
+  call.result(call.math.broadcast(call.math.expandDims(x, 1),
+                                  {Math::size(x, 0), n, Math::size(x, 1)}));
 }
 
 // A layer's spatial rank is in its name: Cropping2D.
@@ -91,8 +91,8 @@ static bool readAmounts(LayerCall &call, StringRef key, int64_t rank,
   };
   for (int64_t i = 0; i < rank; ++i) {
     const Json *pair = &json;
-    if (json.isArray() && !(rank == 1 && json.size() == 2 &&
-                            json.at(size_t{0}).isNumber()))
+    if (json.isArray() &&
+        !(rank == 1 && json.size() == 2 && json.at(size_t{0}).isNumber()))
       pair = &json.at(i);
     low.push_back(amount(pair->isArray() ? pair->at(size_t{0}) : *pair));
     high.push_back(amount(pair->isArray() ? pair->at(1) : *pair));
@@ -128,8 +128,7 @@ static void importCropping(LayerCall &call) {
   int64_t axis = call.channelsFirst() ? 2 : 1;
   Value x = call.input();
   for (int64_t i = 0; i < rank && x; ++i)
-    x = call.math.slice(x, axis + i, low[i],
-                        Math::size(x, axis + i) - high[i]);
+    x = call.math.slice(x, axis + i, low[i], Math::size(x, axis + i) - high[i]);
   call.result(x);
 }
 

@@ -33,15 +33,14 @@ Value cornu::frontend::resizeAxis(LayerCall &call, Value x, int64_t axis,
       matrix[std::min(source, in - 1) * size + i] = 1;
       continue;
     }
-    double at = std::clamp((i + 0.5) * scale - 0.5, 0.0,
-                           static_cast<double>(in - 1));
+    double at =
+        std::clamp((i + 0.5) * scale - 0.5, 0.0, static_cast<double>(in - 1));
     auto below = static_cast<int64_t>(at);
     int64_t above = std::min(below + 1, in - 1);
     matrix[below * size + i] += 1 - (at - below);
     matrix[above * size + i] += at - below;
   }
-  Value weights =
-      call.math.constant(matrix, {in, size}, nn::elementType(x));
+  Value weights = call.math.constant(matrix, {in, size}, nn::elementType(x));
   std::string labels = StringRef("abcdefgh").take_front(Math::rank(x)).str();
   std::string result = labels;
   result[axis] = 'z';

@@ -37,7 +37,8 @@ TEST(Json, KnowsItsPlaces) {
 TEST(Json, WholeFloatsAreIntegers) {
   JsonDocument document;
   std::string error;
-  const Json *root = document.parse("[2.0, 1e300, 18446744073709551615]", error);
+  const Json *root =
+      document.parse("[2.0, 1e300, 18446744073709551615]", error);
   ASSERT_TRUE(root) << error;
   EXPECT_EQ(root->at(size_t{0}).asInteger(), 2);
   EXPECT_FALSE(root->at(1).asInteger());
@@ -88,8 +89,7 @@ TEST(Elements, ConvertBetweenTypes) {
 
 TEST(Archive, ReadsKerasZip) {
   Folder folder;
-  std::string path =
-      writeKerasFile(folder, "m.keras", kDense, denseWeights());
+  std::string path = writeKerasFile(folder, "m.keras", kDense, denseWeights());
   Diagnostics diagnostics;
   auto archive = ModelArchive::read(path, "", diagnostics);
   ASSERT_TRUE(archive) << errors(diagnostics);
@@ -161,11 +161,11 @@ TEST(Archive, NormalizesKeras2) {
 
 TEST(Archive, OverwritesWeightsInPlace) {
   std::string error, base = denseWeights();
-  std::vector<char> bytes = writeHdf5(
-      base,
-      {dataset("layers/dense/vars", "1", {2}, 50),
-       dataset("optimizer/vars", "0", {}, 3)},
-      error);
+  std::vector<char> bytes =
+      writeHdf5(base,
+                {dataset("layers/dense/vars", "1", {2}, 50),
+                 dataset("optimizer/vars", "0", {}, 3)},
+                error);
   ASSERT_EQ(error, "");
   auto file = openHdf5(
       llvm::MemoryBuffer::getMemBufferCopy({bytes.data(), bytes.size()}),
@@ -179,8 +179,7 @@ TEST(Archive, OverwritesWeightsInPlace) {
 
 TEST(Archive, WritesWhatItReads) {
   Folder folder;
-  std::string path =
-      writeKerasFile(folder, "m.keras", kDense, denseWeights());
+  std::string path = writeKerasFile(folder, "m.keras", kDense, denseWeights());
   Diagnostics diagnostics;
   auto archive = ModelArchive::read(path, "", diagnostics);
   ASSERT_TRUE(archive);

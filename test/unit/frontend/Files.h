@@ -71,8 +71,9 @@ inline Hdf5Dataset dataset(llvm::StringRef group, llvm::StringRef key,
 inline std::string denseWeights() {
   std::string error;
   std::vector<char> bytes =
-      writeHdf5("", {dataset("layers/dense/vars", "0", {3, 2}, 1),
-                     dataset("layers/dense/vars", "1", {2}, 10)},
+      writeHdf5("",
+                {dataset("layers/dense/vars", "0", {3, 2}, 1),
+                 dataset("layers/dense/vars", "1", {2}, 10)},
                 error);
   return std::string(bytes.begin(), bytes.end());
 }
@@ -81,8 +82,8 @@ inline std::string writeKerasFile(const Folder &folder, llvm::StringRef name,
                                   llvm::StringRef config,
                                   llvm::StringRef weights) {
   std::string path = folder.file(name);
-  std::vector<ZipMember> members{{"metadata.json", "{\"keras_version\": \"3\"}"},
-                                 {"config.json", config}};
+  std::vector<ZipMember> members{
+      {"metadata.json", "{\"keras_version\": \"3\"}"}, {"config.json", config}};
   if (!weights.empty())
     members.push_back({"model.weights.h5", weights});
   writeZip(path, members);

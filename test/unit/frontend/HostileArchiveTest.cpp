@@ -47,7 +47,8 @@ TEST(HostileArchive, TruncatedZip) {
   std::string path = writeKerasFile(folder, "m.keras", kDense, denseWeights());
   auto whole = llvm::MemoryBuffer::getFile(path);
   llvm::StringRef bytes = (*whole)->getBuffer();
-  for (size_t size : {size_t{2}, size_t{30}, bytes.size() / 2, bytes.size() - 5})
+  for (size_t size :
+       {size_t{2}, size_t{30}, bytes.size() / 2, bytes.size() - 5})
     refuse(folder.write("t.keras", bytes.take_front(size)));
 }
 
@@ -68,15 +69,15 @@ TEST(HostileArchive, ZipBomb) {
 
 TEST(HostileArchive, DeepJson) {
   Folder folder;
-  std::string text = R"({"class_name": "Sequential", "config": )" +
-                     std::string(100000, '[');
+  std::string text =
+      R"({"class_name": "Sequential", "config": )" + std::string(100000, '[');
   EXPECT_MENTIONS(refuse(folder.write("deep.json", text)), "nested deeper");
 }
 
 TEST(HostileHdf5, Truncated) {
   std::string whole = denseWeights();
-  for (size_t size : {size_t{8}, size_t{50}, size_t{100}, whole.size() / 2,
-                      whole.size() - 1})
+  for (size_t size :
+       {size_t{8}, size_t{50}, size_t{100}, whole.size() / 2, whole.size() - 1})
     refuseWeights(llvm::StringRef(whole).take_front(size));
 }
 
@@ -120,14 +121,14 @@ TEST(HostileHdf5, Links) {
 }
 
 TEST(HostileHdf5, Cycle) {
-  EXPECT_MENTIONS(refuseWeights(hdf5File([](hid_t file) {
-                    hid_t group = H5Gcreate2(file, "a", H5P_DEFAULT,
-                                             H5P_DEFAULT, H5P_DEFAULT);
-                    H5Lcreate_hard(file, "/a", group, "again", H5P_DEFAULT,
-                                   H5P_DEFAULT);
-                    H5Gclose(group);
-                  })),
-                  "cycle");
+  EXPECT_MENTIONS(
+      refuseWeights(hdf5File([](hid_t file) {
+        hid_t group =
+            H5Gcreate2(file, "a", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        H5Lcreate_hard(file, "/a", group, "again", H5P_DEFAULT, H5P_DEFAULT);
+        H5Gclose(group);
+      })),
+      "cycle");
 }
 
 TEST(HostileHdf5, DatasetWithoutItsData) {

@@ -44,8 +44,8 @@ protected:
   EXPECT_NE((text).find(part), std::string::npos) << (text)
 
 TEST_F(ImportTest, MakesVariablesAndFunctions) {
-  auto model = import(
-      writeKerasFile(folder, "m.keras", kDense, denseWeights()));
+  auto model =
+      import(writeKerasFile(folder, "m.keras", kDense, denseWeights()));
   ASSERT_TRUE(model) << errors(diagnostics);
   for (llvm::StringRef name : {"forward", "loss", "metrics", "metric_results"})
     EXPECT_TRUE(model->module->lookupSymbol(name)) << name.str();
@@ -105,10 +105,10 @@ TEST_F(ImportTest, AllProblemsAtOnce) {
 
 TEST_F(ImportTest, WeightsOfAnotherModel) {
   std::string error;
-  std::vector<char> bytes = writeHdf5(
-      "", {dataset("layers/dense/vars", "0", {4, 2}, 1)}, error);
-  EXPECT_FALSE(import(writeKerasFile(folder, "m.keras", kDense,
-                                     {bytes.data(), bytes.size()})));
+  std::vector<char> bytes =
+      writeHdf5("", {dataset("layers/dense/vars", "0", {4, 2}, 1)}, error);
+  EXPECT_FALSE(import(
+      writeKerasFile(folder, "m.keras", kDense, {bytes.data(), bytes.size()})));
   std::string text = errors(diagnostics);
   EXPECT_MENTIONS(text, "shape (4, 2)");
   EXPECT_MENTIONS(text, "the weights are missing");
@@ -122,9 +122,8 @@ TEST_F(ImportTest, ExportsTrainedWeights) {
   std::string header = "{", data;
   auto add = [&](llvm::StringRef name, llvm::StringRef shape, size_t count,
                  float value) {
-    header += "\"" + name.str() + R"(":{"dtype":"F32","shape":)" +
-              shape.str() + ",\"data_offsets\":[" +
-              std::to_string(data.size()) + ",";
+    header += "\"" + name.str() + R"(":{"dtype":"F32","shape":)" + shape.str() +
+              ",\"data_offsets\":[" + std::to_string(data.size()) + ",";
     for (size_t i = 0; i < count; ++i)
       data.append(reinterpret_cast<char *>(&value), 4);
     header += std::to_string(data.size()) + "]},";
@@ -139,8 +138,7 @@ TEST_F(ImportTest, ExportsTrainedWeights) {
   std::string length(8, '\0');
   length[0] = static_cast<char>(header.size() & 255);
   length[1] = static_cast<char>(header.size() >> 8);
-  std::string weights =
-      folder.write("w.safetensors", length + header + data);
+  std::string weights = folder.write("w.safetensors", length + header + data);
   std::string out = folder.file("new.keras");
   ASSERT_TRUE(exportWeights(context, *archive, weights, out, diagnostics))
       << errors(diagnostics);
@@ -150,10 +148,9 @@ TEST_F(ImportTest, ExportsTrainedWeights) {
   ASSERT_TRUE(file.find("optimizer/vars/3"));
   EXPECT_EQ(file.find("optimizer/vars/0")->type, DType::I32);
   EXPECT_EQ(file.find("optimizer/vars/2")->shape.size(), 2u);
-  auto momentum = again->module->lookupSymbol<nn::VariableOp>(
-      "optimizer/d/bias/momentum");
+  auto momentum =
+      again->module->lookupSymbol<nn::VariableOp>("optimizer/d/bias/momentum");
   ASSERT_TRUE(momentum);
-  auto value =
-      llvm::cast<mlir::DenseElementsAttr>(*momentum.getValue());
+  auto value = llvm::cast<mlir::DenseElementsAttr>(*momentum.getValue());
   EXPECT_EQ(value.getSplatValue<float>(), 4.0f);
 }
