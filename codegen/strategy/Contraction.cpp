@@ -126,13 +126,18 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
                     ? lane
                     : llvm::alignTo(equalParts(lane, ncMost), blocking.nr);
 
-  // A producer of the left operand runs once for each block of lanes.
-  if (op->getOperand(form->left).getDefiningOp<memref::AllocOp>())
+  // What pads or computes the left operand runs once for each block of lanes.
+  bool copied = op->getOperand(form->left).getDefiningOp<memref::AllocOp>();
+  if (copied)
     blocking.nc = std::min<int64_t>(lane, 4 * blocking.nc);
   // A long reduction with few rows (a gradient for a kernel) gives one task:
-  // two, if each has rows enough for the copies that both make.
-  if (steps >= kManyRows && rows <= kFewestRows && rows >= 12 * blocking.mr)
-    blocking.mc = llvm::alignTo(llvm::divideCeil(rows, 2), blocking.mr);
+  // two, by lanes if the left operand is read where it is, else by rows.
+  if (steps >= kManyRows && rows <= kFewestRows && !form->sharedLane) {
+    if (!copied && lane >= 2 * blocking.nr && blocking.nc == lane)
+      blocking.nc = llvm::alignTo(llvm::divideCeil(lane, 2), blocking.nr);
+    else if (rows >= 12 * blocking.mr)
+      blocking.mc = llvm::alignTo(llvm::divideCeil(rows, 2), blocking.mr);
+  }
   if (form->sharedLane && steps <= 64) {
     // Little work per element: its block's copy should come from as near as
     // it can, and still have few border rows.
