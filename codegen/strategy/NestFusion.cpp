@@ -427,7 +427,8 @@ static bool isUniformAlongMemory(linalg::GenericOp op, AffineMap map) {
     return false;
   bool along = false;
   for (AffineMap other : maps) {
-    if (other.getNumResults() != rank)
+    if (other.getNumResults() != rank ||
+        isa<AffineConstantExpr>(other.getResults().back()))
       continue;
     auto dim = dyn_cast<AffineDimExpr>(other.getResults().back());
     if (!dim || map.isFunctionOfDim(dim.getPosition()))
