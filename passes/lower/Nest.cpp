@@ -196,6 +196,32 @@ bool Nest::repeats(ArrayRef<AffineExpr> index) {
   return false;
 }
 
+/// The part of a tensor that loops of the given sizes reach, where an index is
+/// a loop alone: linalg reads the loop's trip count off such an operand, and a
+/// slice from the start of a dimension would lend it the whole dimension's.
+static Value reached(OpBuilder &b, Location loc, Value tensor, AffineMap map,
+                     ArrayRef<OpFoldResult> loops) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(b, loc, tensor);
+  bool whole = true;
+  for (auto [axis, expr] : llvm::enumerate(map.getResults())) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    if (!dim || type.isDynamicDim(axis))
+      continue;
+    std::optional<int64_t> count =
+        getConstantIntValue(loops[dim.getPosition()]);
+    if (!count || *count == type.getDimSize(axis))
+      continue;
+    sizes[axis] = b.getIndexAttr(*count);
+    whole = false;
+  }
+  if (whole)
+    return tensor;
+  SmallVector<OpFoldResult> starts(sizes.size(), b.getIndexAttr(0));
+  SmallVector<OpFoldResult> steps(sizes.size(), b.getIndexAttr(1));
+  return tensor::ExtractSliceOp::create(b, loc, tensor, starts, sizes, steps);
+}
+
 SmallVector<Value> Nest::finish(
     ValueRange destinations, ArrayRef<Index> outputIndices,
     ArrayRef<IteratorType> iterators,
@@ -223,6 +249,8 @@ SmallVector<Value> Nest::finish(
         kernel.emptyTensor(loc, missing, kernel.builder().getF32Type()), index);
   }
 
+  for (auto [input, map] : llvm::zip(inputs, maps))
+    input = reached(kernel.builder(), loc, input, map, sizes);
   maps.append(outputMaps);
   SmallVector<Value> present;
   for (Value destination : destinations)
