@@ -50,6 +50,17 @@ def Simplify : Pass<"nn-simplify", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::cornu::nn::NNDialect"];
 }
 
+def FoldWeights : Pass<"nn-fold-weights", "::mlir::ModuleOp"> {
+  let summary = "do arithmetic on constant weights at compile time";
+  let description = [{
+    For a model that only predicts: scales and shifts after a convolution or
+    contraction, such as a batch normalization's, go into its weights; values
+    computed of weights alone become variables `folded/N`; variables that are
+    not read are removed.
+  }];
+  let dependentDialects = ["::cornu::nn::NNDialect"];
+}
+
 def Fuse : Pass<"nn-fuse", "::mlir::ModuleOp"> {
   let summary = "group ops into kernels and outline them";
   let description = [{

@@ -20,6 +20,9 @@ void buildGraphPipeline(OpPassManager &manager, const GraphOptions &options) {
   manager.addNestedPass<func::FuncOp>(createCanonicalizerPass());
   manager.addNestedPass<func::FuncOp>(createCSEPass());
   manager.addNestedPass<func::FuncOp>(createSimplify());
+  // Batch normalization into the weights before it
+  if (options.inferenceOnly)
+    manager.addPass(createFoldWeights());
   // Lists of ops -> lists of kernels
   manager.addPass(createFuse());
   manager.addNestedPass<func::FuncOp>(createCSEPass());

@@ -12,6 +12,7 @@
 //                     elementwise ops, pads into convolutions
 //   scan.cpp          work of all steps at once out of nn.scan, dead outputs
 //   centered.cpp      no derivative of a variance for its mean
+//   foldWeights.cpp   a pass: arithmetic on constant weights at compile time
 //   batch.cpp         the batch's size from the function's first argument
 //
 //===----------------------------------------------------------------------===//
