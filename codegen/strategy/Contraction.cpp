@@ -109,7 +109,7 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
   // A panel of the right operand fills half of the first-level cache, the
   // block of the left operand half of the second.
   int64_t kcMost = target.l1Bytes / 2 / (blocking.nr * bytes);
-  kcMost = std::max<int64_t>(kcMost, 64);
+  kcMost = std::max<int64_t>(kcMost, 128);
   blocking.kc = steps <= kcMost * 3 / 2 ? steps : equalParts(steps, kcMost);
   int64_t l2 = std::max<int64_t>(target.l2Bytes, 128 << 10);
   int64_t step = std::min(blocking.kc, steps) * bytes; // of a row or column
@@ -138,6 +138,20 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
     else if (rows >= 12 * blocking.mr)
       blocking.mc = llvm::alignTo(llvm::divideCeil(rows, 2), blocking.mr);
   }
+  // One sample of much work (a convolution at batch 1) should give a few
+  // tasks, by lanes where its rows are a block or two.
+  int64_t sample = 1;
+  for (unsigned loop : form->rows)
+    if (!ShapedType::isDynamic(form->extents[loop]))
+      sample *= form->extents[loop];
+  int64_t rowTasks = llvm::divideCeil(sample, blocking.mc);
+  if (sample > 1 && rowTasks < 4 && !form->sharedLane &&
+      sample * steps * lane >= kTaskWork)
+    blocking.nc = std::min(
+        blocking.nc, std::max<int64_t>(
+                         llvm::alignTo(llvm::divideCeil(lane * rowTasks, 4),
+                                       blocking.nr),
+                         2 * blocking.nr));
   if (form->sharedLane && steps <= 64) {
     // Little work per element: its block's copy should come from as near as
     // it can, and still have few border rows.
