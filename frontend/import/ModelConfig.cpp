@@ -3,6 +3,7 @@
 #include "frontend/import/ModelConfig.h"
 
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace cornu;
@@ -146,13 +147,13 @@ bool cornu::frontend::modelInputs(ModelBuilder &model, const Json &layer,
     model.diagnostics.error({}, &layer, "the model has no inputs");
     return false;
   }
+  llvm::StringMap<const Json *> inputLayers;
+  for (const Json *candidate : layers.items())
+    if (candidate->at("class_name").str() == "InputLayer")
+      inputLayers[layerName(*candidate)] = candidate;
   for (auto &[key, triple] : triples) {
     StringRef name = triple->at(size_t{0}).str();
-    const Json *found = nullptr;
-    for (const Json *candidate : layers.items())
-      if (layerName(*candidate) == name &&
-          candidate->at("class_name").str() == "InputLayer")
-        found = candidate;
+    const Json *found = inputLayers.lookup(name);
     if (!found) {
       model.diagnostics.error({}, triple,
                               "input_layers names '" + name +
@@ -210,23 +211,35 @@ void cornu::frontend::checkClasses(ModelBuilder &model, const Json &layer,
   }
 }
 
-static void collectSources(const Json &json, std::vector<std::string> &out) {
+static void collectSources(const Json &json, llvm::StringSet<> &seen,
+                           std::vector<std::string> &out) {
   if (const Json *history = historyOf(json)) {
-    std::string name = history->at(size_t{0}).str().str();
-    if (!llvm::is_contained(out, name))
-      out.push_back(name);
+    StringRef name = history->at(size_t{0}).str();
+    if (seen.insert(name).second)
+      out.push_back(name.str());
     return;
   }
   for (const Json *item : json.items())
-    collectSources(*item, out);
+    collectSources(*item, seen, out);
 }
 
 void cornu::frontend::summarizeLayers(ModelBuilder &model, const Json &layer,
                                       ImportedModel &result) {
   std::string previous;
   const Json &layers = layer.at("config").at("layers");
+  // All and trainable parameters of each layer.
+  std::map<size_t, std::pair<int64_t, int64_t>> counts;
+  for (const auto &variable : model.variables) {
+    if (variable->order.empty())
+      continue;
+    int64_t count = countElements(variable->shape).value_or(0);
+    counts[variable->order[0]].first += count;
+    if (variable->kind == nn::VariableKind::trainable)
+      counts[variable->order[0]].second += count;
+  }
   for (size_t i = 0; i < layers.size(); ++i) {
     const Json &inner = layers.at(i);
+    llvm::StringSet<> seen;
     LayerRow row;
     row.name = layerName(inner);
     row.className = inner.at("class_name").str().str();
@@ -239,15 +252,10 @@ void cornu::frontend::summarizeLayers(ModelBuilder &model, const Json &layer,
         shape.push_back(shape.empty() ? -1 : size->asInteger().value_or(-1));
       row.outputShapes.push_back(shape);
     }
-    for (const auto &variable : model.variables)
-      if (!variable->order.empty() && variable->order[0] == i) {
-        int64_t count = countElements(variable->shape).value_or(0);
-        row.parameters += count;
-        if (variable->kind == nn::VariableKind::trainable)
-          row.trainableParameters += count;
-      }
+    row.parameters = counts[i].first;
+    row.trainableParameters = counts[i].second;
     if (isFunctional(layer))
-      collectSources(inner.at("inbound_nodes"), row.inputs);
+      collectSources(inner.at("inbound_nodes"), seen, row.inputs);
     else if (!previous.empty())
       row.inputs.push_back(previous);
     previous = row.name;

@@ -126,7 +126,7 @@ void cornu::frontend::operations::split(OperationCall &call) {
   const Json &json = call.config.at("indices_or_sections");
   Shape bounds{0};
   if (std::optional<int64_t> parts = json.asInteger()) {
-    if (*parts < 1 || *parts > size || size % *parts != 0)
+    if (*parts < 1 || *parts > 4096 || size % *parts != 0)
       return call.fail("cannot split " + Twine(size) + " positions into " +
                        Twine(*parts) + " equal parts");
     for (int64_t i = 1; i < *parts; ++i)

@@ -73,6 +73,11 @@ static void importPooling(LayerCall &call) {
       return;
     }
     padded |= low + high > 0;
+    if (padded && n > (1 << 22)) {
+      call.error("padded windows over " + Twine(n) +
+                 " positions are not supported");
+      return;
+    }
     padding.push_back(low);
     padding.push_back(high);
   }

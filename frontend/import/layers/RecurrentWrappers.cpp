@@ -121,6 +121,13 @@ static void importTimeDistributed(LayerCall &call) {
   Shape shape = Math::shape(x);
   int64_t steps = shape[1];
   if (hasBatchStatistics(inner)) {
+    // Each step becomes code of its own.
+    if (steps > 4096) {
+      call.error("batch normalization in each of " + Twine(steps) +
+                     " time steps is not supported",
+                 "normalize outside of TimeDistributed");
+      return;
+    }
     SmallVector<Value> outputs;
     for (int64_t t = 0; t < steps; ++t) {
       Value step = m.squeeze(m.slice(x, 1, t, t + 1), 1);
