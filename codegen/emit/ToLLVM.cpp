@@ -46,6 +46,8 @@ void buildToLLVMPipeline(OpPassManager &pm, const ToLLVMOptions &options) {
   // basic blocks of memref, arith, func → llvm
   pm.addPass(createConvertToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
+  // equal constants and address arithmetic, once for each use before
+  pm.nestAny().addPass(createCSEPass());
 }
 
 void registerEmitPasses() {
