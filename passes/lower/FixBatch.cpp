@@ -30,16 +30,34 @@ static Type withBatch(Type type, int64_t batch) {
   return RankedTensorType::get(shape, tensor.getElementType());
 }
 
+/// Where the dynamic sizes of results come from, read off while they still are
+/// dynamic.
+using Sources = DenseMap<std::pair<Value, int64_t>, SizeSource>;
+
+static Sources findSources(Block &body) {
+  Sources sources;
+  body.walk([&](Operation *op) {
+    if (isa<ScanOp, IfTrainingOp, ReshapeOp>(op) || isElementwise(op))
+      return;
+    for (Value result : op->getResults())
+      if (auto type = dyn_cast<RankedTensorType>(result.getType()))
+        for (int64_t dim = 0; dim < type.getRank(); ++dim)
+          if (type.isDynamicDim(dim))
+            sources.insert({{result, dim}, sizeSource(result, dim)});
+  });
+  return sources;
+}
+
 /// The size that a dynamic dimension of an op's result has now that the
 /// operands are static.
-static int64_t sizeNow(Value value, int64_t dim) {
+static int64_t sizeNow(Value value, int64_t dim, const Sources &sources) {
   if (auto reshape = value.getDefiningOp<ReshapeOp>()) {
     int64_t rest = 1;
     for (int64_t size : tensorType(value).getShape())
       rest *= ShapedType::isDynamic(size) ? 1 : size;
     return tensorType(reshape.getInput()).getNumElements() / rest;
   }
-  SizeSource from = sizeSource(value, dim);
+  SizeSource from = sources.at({value, dim});
   return tensorType(from.value).getDimSize(from.dim) * from.factor /
          from.divisor;
 }
@@ -49,7 +67,7 @@ static void setShape(Value value, ArrayRef<int64_t> shape) {
 }
 
 /// Fixes the results of the ops in `block`, whose arguments are static.
-static void fixBlock(Block &block, int64_t batch) {
+static void fixBlock(Block &block, int64_t batch, const Sources &sources) {
   for (Operation &op : block) {
     if (auto scan = dyn_cast<ScanOp>(op)) {
       Block *body = scan.getBodyBlock();
@@ -60,7 +78,7 @@ static void fixBlock(Block &block, int64_t batch) {
           shape.erase(shape.begin() + 1);
         setShape(argument, shape);
       }
-      fixBlock(*body, batch);
+      fixBlock(*body, batch, sources);
       for (auto [i, result] : llvm::enumerate(scan.getResults())) {
         Value yielded = body->getTerminator()->getOperand(i);
         Shape shape(tensorType(yielded).getShape());
@@ -72,7 +90,7 @@ static void fixBlock(Block &block, int64_t batch) {
     }
     for (Region &region : op.getRegions())
       for (Block &inner : region)
-        fixBlock(inner, batch);
+        fixBlock(inner, batch, sources);
     for (Value result : op.getResults()) {
       auto type = dyn_cast<RankedTensorType>(result.getType());
       if (!type || type.hasStaticShape())
@@ -100,7 +118,7 @@ static void fixBlock(Block &block, int64_t batch) {
             }
             shape[dim] = size;
           } else {
-            shape[dim] = sizeNow(result, dim);
+            shape[dim] = sizeNow(result, dim, sources);
           }
         }
       setShape(result, shape);
@@ -131,10 +149,11 @@ struct FixBatch : PassWrapper<FixBatch, OperationPass<ModuleOp>> {
         function.emitError("is a kernel: the batch is fixed before fusion");
         return signalPassFailure();
       }
+      Block &body = function.getBody().front();
+      Sources sources = findSources(body);
       for (BlockArgument argument : function.getArguments())
         argument.setType(withBatch(argument.getType(), size));
-      Block &body = function.getBody().front();
-      fixBlock(body, size);
+      fixBlock(body, size, sources);
       function.setFunctionType(FunctionType::get(
           &getContext(), body.getArgumentTypes(),
           body.getTerminator()->getOperandTypes()));
