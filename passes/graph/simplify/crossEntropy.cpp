@@ -27,6 +27,20 @@ struct Renormalization : OpRewritePattern<nn::DivideOp> {
   }
 };
 
+/// argmax(softmax(x)) = argmax(x): the exponential keeps the order.
+struct ArgmaxOfSoftmax : OpRewritePattern<nn::ArgmaxOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(nn::ArgmaxOp op,
+                                PatternRewriter &rewriter) const override {
+    auto softmax = op.getInput().getDefiningOp<nn::SoftmaxOp>();
+    if (!softmax || softmax.getAxis() != op.getAxis())
+      return failure();
+    rewriter.modifyOpInPlace(
+        op, [&] { op.getInputMutable().assign(softmax.getInput()); });
+    return success();
+  }
+};
+
 /// The bounds of min(max(x, low), high), in either order.
 struct Clip {
   Value input;
@@ -76,7 +90,8 @@ struct LogOfClippedSoftmax : OpRewritePattern<nn::LogOp> {
 } // namespace
 
 void addCrossEntropyPatterns(RewritePatternSet &patterns) {
-  patterns.add<Renormalization, LogOfClippedSoftmax>(patterns.getContext());
+  patterns.add<Renormalization, ArgmaxOfSoftmax, LogOfClippedSoftmax>(
+      patterns.getContext());
 }
 
 } // namespace cornu::graph

@@ -70,3 +70,12 @@ func.func @merged_batch(%x: tensor<?x4xf32>) -> tensor<f32> {
   %1 = nn.batch_size %0 : (tensor<?x1xf32>) -> tensor<f32>
   return %1 : tensor<f32>
 }
+
+// CHECK-LABEL: @argmax_of_softmax
+// CHECK-NEXT: %[[R:.*]] = nn.argmax 1 %arg0
+// CHECK-NEXT: return %[[R]]
+func.func @argmax_of_softmax(%x: tensor<?x10xf32>) -> tensor<?xi32> {
+  %p = nn.softmax 1 %x : tensor<?x10xf32>
+  %i = nn.argmax 1 %p : (tensor<?x10xf32>) -> tensor<?xi32>
+  return %i : tensor<?xi32>
+}
