@@ -1,6 +1,6 @@
 """The quickstart's road: a Keras JSON file becomes a program that learns."""
+import os
 import re
-import time
 
 import numpy as np
 import pytest
@@ -53,27 +53,25 @@ def test_predictions_of_one_sample_and_of_all_agree(digits, trained, tmp_path):
     assert np.allclose(np.load(tmp_path / "odd.npy"), whole, atol=1e-6)
 
 
+def processor_seconds(*command):
+    """Of a whole process, whatever else runs on the machine."""
+    null = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
+    pid = os.posix_spawn(str(command[0]), [str(c) for c in command], os.environ, file_actions=null)
+    _, status, usage = os.wait4(pid, 0)
+    assert status == 0, command
+    return usage.ru_utime + usage.ru_stime
+
+
 def test_small_and_quick(cornu, digits, tmp_path):
     assert digits.stat().st_size <= 300_000
-    starts = []
-    for _ in range(20):
-        start = time.monotonic()
-        run(digits, "info")
-        starts.append(time.monotonic() - start)
-    assert min(starts) < 0.005 + 0.005, "start-up, with 5 ms for Python's own share"
-    import os
-
-    before = os.times()
-    run(cornu, "compile", DIGITS / "digits.json", "-o", tmp_path / "again")
-    after = os.times()
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    assert cpu < 2, f"compiling took {cpu} s of CPU time"
+    assert min(processor_seconds(digits, "info") for _ in range(10)) < 0.005
+    assert processor_seconds(cornu, "compile", DIGITS / "digits.json", "-o", tmp_path / "again") < 2
 
 
 def test_info(digits):
     text = run(digits, "info").out
-    for word in ("image", "(8, 8, 1)", "38,282", "conv2d", "dense_1"):
-        assert word in text or word.replace(",", "") in text, text
+    for word in ("image", "(N, 8, 8, 1)", "38282", "conv2d", "dense_1"):
+        assert word in text, text
 
 
 def test_one_thread_and_two_agree_bit_for_bit(digits, tmp_path):

@@ -7,12 +7,15 @@
 #include "digits.h"
 #include <stdio.h>
 
+#ifndef EPOCHS
+#define EPOCHS 15
+#endif
+
 enum {
   IMAGE = DIGITS_INPUT_0_ELEMENTS,
   CLASSES = DIGITS_OUTPUT_0_ELEMENTS,
   BATCH = 32,
-  MOST = 1440,
-  EPOCHS = 15
+  MOST = 1440
 };
 
 static CORNU_BLOCK unsigned char state[DIGITS_STATE_BYTES];

@@ -147,8 +147,8 @@ int main(void) {
 
 def test_aarch64(cornu, tmp_path):
     run(cornu, "compile", MODEL, "--target=aarch64-linux-gnu", "-c", "-o", tmp_path / "digits.o")
-    run("aarch64-linux-gnu-gcc", f"-I{tmp_path}", MAIN, tmp_path / "digits.o", "-lm", "-o", tmp_path / "main")
-    out = run("qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu", tmp_path / "main", DIGITS, timeout=300).out
+    run("aarch64-linux-gnu-gcc", "-DEPOCHS=1", f"-I{tmp_path}", MAIN, tmp_path / "digits.o", "-lm", "-o", tmp_path / "main")
+    out = run("qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu", tmp_path / "main", DIGITS, timeout=300, code=None).out
     assert "of 359" in out
 
 
