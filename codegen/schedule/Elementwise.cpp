@@ -10,6 +10,7 @@
 #include "codegen/schedule/Elementwise.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/MapVector.h"
@@ -282,6 +283,7 @@ public:
 private:
   LaneValue lookup(Value scalar);
   Value asVector(Location loc, LaneValue value);
+  bool emitQuotient(Operation &operation);
   bool emitIndexArithmetic(Operation &operation);
   void emitLoad(memref::LoadOp load);
   void emitOnVectors(Operation &operation);
@@ -313,6 +315,53 @@ Value BodyEmitter::asVector(Location loc, LaneValue value) {
       builder, loc,
       DenseElementsAttr::get(cast<VectorType>(vector.getType()), steps));
   return arith::AddIOp::create(builder, loc, vector, iota);
+}
+
+/// True if `value` is known to be a multiple of `factor`, a power of two.
+static bool isMultipleOf(Value value, int64_t factor) {
+  IntegerAttr constant;
+  if (matchPattern(value, m_Constant(&constant)))
+    return constant.getValue().getSExtValue() % factor == 0;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto loop =
+        dyn_cast_or_null<scf::ForOp>(argument.getOwner()->getParentOp());
+    return loop && loop.getInductionVar() == value &&
+           isMultipleOf(loop.getLowerBound(), factor) &&
+           isMultipleOf(loop.getStep(), factor);
+  }
+  Operation *op = value.getDefiningOp();
+  if (isa<arith::AddIOp, arith::SubIOp>(op))
+    return isMultipleOf(op->getOperand(0), factor) &&
+           isMultipleOf(op->getOperand(1), factor);
+  if (isa<arith::MulIOp>(op))
+    return isMultipleOf(op->getOperand(0), factor) ||
+           isMultipleOf(op->getOperand(1), factor);
+  if (isa<arith::IndexCastOp, arith::IndexCastUIOp, arith::ExtUIOp,
+          arith::ExtSIOp, arith::TruncIOp>(op))
+    return isMultipleOf(op->getOperand(0), factor);
+  return false;
+}
+
+/// i / 4 is the same for four lanes that begin at a multiple of four: what
+/// follows from it (a block of random numbers) is computed once.
+bool BodyEmitter::emitQuotient(Operation &operation) {
+  IntegerAttr attr;
+  if (!isa<arith::ShRUIOp, arith::DivUIOp>(operation) ||
+      !matchPattern(operation.getOperand(1), m_Constant(&attr)))
+    return false;
+  LaneValue dividend = lookup(operation.getOperand(0));
+  int64_t divisor = attr.getValue().getZExtValue();
+  if (isa<arith::ShRUIOp>(operation))
+    divisor = divisor < 32 ? int64_t(1) << divisor : int64_t(1) << 32;
+  if (dividend.isVector() || dividend.stride != 1 ||
+      !llvm::isPowerOf2_64(divisor) || !llvm::isPowerOf2_32(width) ||
+      divisor < width || !isMultipleOf(dividend.value, width))
+    return false;
+  IRMapping map;
+  map.map(operation.getOperand(0), dividend.value);
+  values[operation.getResult(0)] = {
+      builder.clone(operation, map)->getResult(0)};
+  return true;
 }
 
 /// Sums and constant products of lane indices stay a scalar with a stride, so
@@ -446,7 +495,7 @@ SmallVector<Value> BodyEmitter::emit(ValueRange args) {
       for (auto [scalar, result] :
            llvm::zip(operation.getResults(), clone->getResults()))
         values[scalar] = {result};
-    } else if (!emitIndexArithmetic(operation)) {
+    } else if (!emitQuotient(operation) && !emitIndexArithmetic(operation)) {
       emitOnVectors(operation);
     }
     // Let multiplications and additions fuse.

@@ -123,12 +123,13 @@ static Carried forLoop(OpBuilder &builder, Location loc, Value lower,
                                                   ValueRange)>
                            body) {
   Value by = arith::ConstantIndexOp::create(builder, loc, step);
-  auto loop = scf::ForOp::create(
-      builder, loc, lower, upper, by, carried,
-      [&](OpBuilder &inner, Location, Value index, ValueRange args) {
-        Carried results = body(inner, index, args);
-        scf::YieldOp::create(inner, loc, results);
-      });
+  // The body is built inside the finished loop: it may look at the loop.
+  auto loop = scf::ForOp::create(builder, loc, lower, upper, by, carried);
+  OpBuilder inner = OpBuilder::atBlockBegin(loop.getBody());
+  Carried results =
+      body(inner, loop.getInductionVar(), loop.getRegionIterArgs());
+  if (!carried.empty())
+    scf::YieldOp::create(inner, loc, results);
   return Carried(loop.getResults());
 }
 

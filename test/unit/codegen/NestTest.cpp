@@ -308,6 +308,35 @@ func.func @kernel(%t: memref<10x$Nxf32>, %i: memref<?x5xi32>, %o: memref<?x5x$Nx
 })", {{"$N", n}}), 0, -2, 12);
 }
 
+TEST_F(NestTest, ComputesOncePerFourWhatDependsOnAQuarterOfTheIndex) {
+  for (const char *n : {"3", "16", "64"})
+    check(with(R"(
+func.func @kernel(%o: memref<?x$Nxi32>, %w: memref<?xi8>) {
+  %n = arith.constant $N : i64
+  %two = arith.constant 2 : i64
+  %three = arith.constant 3 : i64
+  %factor = arith.constant 3528531795 : i64
+  %half = arith.constant 32 : i64
+  linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]} outs(%o : memref<?x$Nxi32>) {
+  ^bb0(%b: i32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %0 = arith.index_cast %i : index to i64
+    %1 = arith.index_cast %j : index to i64
+    %2 = arith.muli %0, %n : i64
+    %3 = arith.addi %2, %1 : i64
+    %4 = arith.shrui %3, %two : i64
+    %5 = arith.muli %4, %factor : i64
+    %6 = arith.shrui %5, %half : i64
+    %7 = arith.andi %3, %three : i64
+    %8 = arith.addi %6, %7 : i64
+    %9 = arith.trunci %8 : i64 to i32
+    linalg.yield %9 : i32
+  }
+  return
+})", {{"$N", n}}));
+}
+
 TEST_F(NestTest, PadsAMapWithAConstant) {
   check(R"(
 func.func @kernel(%x: memref<?x5x7xf32>, %o: memref<?x8x9xf32>, %w: memref<?xi8>) {
