@@ -109,7 +109,7 @@ void cornu::codegen::requireWorkspace(func::FuncOp kernel, int64_t bytes) {
   // A worker's bytes start at a multiple of the blocks' alignment.
   bytes = llvm::alignTo(bytes, 64);
   if (bytes > workspaceBytes(kernel))
-    kernel->setAttr(CodegenDialect::kWorkspaceAttr,
-                    IntegerAttr::get(IntegerType::get(kernel.getContext(), 64),
-                                     bytes));
+    kernel->setAttr(
+        CodegenDialect::kWorkspaceAttr,
+        IntegerAttr::get(IntegerType::get(kernel.getContext(), 64), bytes));
 }

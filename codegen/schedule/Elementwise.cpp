@@ -130,8 +130,8 @@ SmallVector<Value> operandIndices(OpBuilder &builder, Location loc,
   AffineMap map = op.getIndexingMapsArray()[operand];
   SmallVector<Value> indices;
   for (AffineExpr expr : map.getResults())
-    indices.push_back(materialize(
-        builder, loc, evaluate(builder, loc, expr, loopIndices)));
+    indices.push_back(
+        materialize(builder, loc, evaluate(builder, loc, expr, loopIndices)));
   return indices;
 }
 
@@ -181,8 +181,7 @@ LaneAccess laneAccess(linalg::GenericOp op, unsigned operand, int lane) {
 
 /// The loop indices of lane `i`.
 static SmallVector<Value> atLane(OpBuilder &builder, Location loc,
-                                 ValueRange loopIndices, int lane,
-                                 unsigned i) {
+                                 ValueRange loopIndices, int lane, unsigned i) {
   SmallVector<Value> indices(loopIndices);
   indices[lane] = addConstant(builder, loc, indices[lane], i);
   return indices;
@@ -194,8 +193,8 @@ Value splat(OpBuilder &builder, Location loc, Value value, unsigned width) {
   auto type = VectorType::get({width}, value.getType());
   Attribute constant;
   if (matchPattern(value, m_Constant(&constant)))
-    return arith::ConstantOp::create(
-        builder, loc, DenseElementsAttr::get(type, constant));
+    return arith::ConstantOp::create(builder, loc,
+                                     DenseElementsAttr::get(type, constant));
   return vector::BroadcastOp::create(builder, loc, type, value);
 }
 
@@ -251,8 +250,7 @@ void storeOperand(OpBuilder &builder, Location loc, linalg::GenericOp op,
   }
   for (unsigned i = 0, e = type.getNumElements(); i < e; ++i)
     memref::StoreOp::create(
-        builder, loc, vector::ExtractOp::create(builder, loc, value, i),
-        target,
+        builder, loc, vector::ExtractOp::create(builder, loc, value, i), target,
         operandIndices(builder, loc, op, operand,
                        atLane(builder, loc, loopIndices, lane, i)));
 }
@@ -413,8 +411,8 @@ void BodyEmitter::emitLoad(memref::LoadOp load) {
     LaneValue value = lookup(index);
     bool last = i + 1 == load.getIndices().size();
     uniform &= value.isUniform();
-    contiguous &= value.isUniform() || (last && !value.isVector() &&
-                                        value.stride == 1);
+    contiguous &=
+        value.isUniform() || (last && !value.isVector() && value.stride == 1);
     indices.push_back(value);
   }
   SmallVector<Value> scalars;
@@ -428,8 +426,8 @@ void BodyEmitter::emitLoad(memref::LoadOp load) {
   auto type = VectorType::get({width}, load.getType());
   if (contiguous && isInnermostContiguous(load.getMemRefType()) &&
       !load.getType().isInteger(1)) {
-    values[load] = {vector::LoadOp::create(builder, loc, type,
-                                           load.getMemRef(), scalars)};
+    values[load] = {
+        vector::LoadOp::create(builder, loc, type, load.getMemRef(), scalars)};
     return;
   }
   SmallVector<Value> elements;
@@ -503,13 +501,13 @@ SmallVector<Value> BodyEmitter::emit(ValueRange args) {
     if (!result)
       continue;
     Operation *emitted = values[result].value.getDefiningOp();
-    if (auto floating = dyn_cast_or_null<arith::ArithFastMathInterface>(emitted))
+    if (auto floating =
+            dyn_cast_or_null<arith::ArithFastMathInterface>(emitted))
       emitted->setAttr(
           floating.getFastMathAttrName(),
           arith::FastMathFlagsAttr::get(
-              op.getContext(),
-              floating.getFastMathFlagsAttr().getValue() |
-                  arith::FastMathFlags::contract));
+              op.getContext(), floating.getFastMathFlagsAttr().getValue() |
+                                   arith::FastMathFlags::contract));
   }
   SmallVector<Value> results;
   for (Value value : body->getTerminator()->getOperands())

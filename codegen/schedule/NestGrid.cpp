@@ -103,8 +103,8 @@ using TaskBody =
     llvm::function_ref<void(OpBuilder &, Value task, Value first, Value last)>;
 
 /// Emits the grid; returns the number of tasks.
-static Value emitGrid(OpBuilder &builder, Location loc,
-                      const GridShape &shape, TaskBody body) {
+static Value emitGrid(OpBuilder &builder, Location loc, const GridShape &shape,
+                      TaskBody body) {
   IndexBuilder index{builder, loc};
   Value steps = stepsPerTask(index, shape);
   Value count = index.ceilDiv(shape.total, steps);
@@ -119,8 +119,8 @@ static Value emitGrid(OpBuilder &builder, Location loc,
     if (*fixed < shape.serial)
       large = arith::ConstantIntOp::create(builder, loc, 0, 1);
   } else {
-    large = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::uge,
-                                  work, index.constant(shape.serial));
+    large = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::uge, work,
+                                  index.constant(shape.serial));
   }
   auto grid = ParallelOp::create(builder, loc, count, large, nullptr);
   OpBuilder inner = OpBuilder::atBlockEnd(grid.getBodyBlock());
@@ -156,8 +156,7 @@ private:
   }
   void findDeadBuffers();
   void makeRowBuffers(OpBuilder &builder);
-  void emitUnit(OpBuilder &builder, unsigned unit,
-                ArrayRef<NestRange> ranges);
+  void emitUnit(OpBuilder &builder, unsigned unit, ArrayRef<NestRange> ranges);
   void emitFill(OpBuilder &builder, Nest &nest, unsigned output,
                 ArrayRef<NestRange> ranges);
   void emitRows();
@@ -187,8 +186,7 @@ GroupScheduler::GroupScheduler(RewriterBase &rewriter, func::FuncOp kernel,
     : rewriter(rewriter), kernel(kernel), stages(stages), workspace(workspace),
       loc(this->stages.front().getLoc()) {
   for (linalg::GenericOp stage : this->stages) {
-    auto attr =
-        stage->getAttrOfType<NestAttr>(CodegenDialect::kStrategyAttr);
+    auto attr = stage->getAttrOfType<NestAttr>(CodegenDialect::kStrategyAttr);
     if (attr.getKind() == NestKind::Epilogue && !units.empty()) {
       units.back().epilogues.push_back(stage);
       continue;
@@ -227,8 +225,8 @@ void GroupScheduler::findDeadBuffers() {
                  (generic && llvm::is_contained(ops, generic));
         });
         // The root's own old value may come from memory.
-        auto position = llvm::find(op.getDpsInits(), output) -
-                        op.getDpsInits().begin();
+        auto position =
+            llvm::find(op.getDpsInits(), output) - op.getDpsInits().begin();
         bool read = op == nest.root && !nest.initial[position] &&
                     !op.getRegionOutputArgs()[position].use_empty();
         if (inside && !read && nest.strategy.getKind() != NestKind::Update)
@@ -246,9 +244,8 @@ void GroupScheduler::makeRowBuffers(OpBuilder &builder) {
         buffers.insert(output);
   int64_t bytes = 0;
   for (Value buffer : buffers) {
-    if (llvm::any_of(units, [&](Nest &nest) {
-          return nest.dead.contains(buffer);
-        }))
+    if (llvm::any_of(units,
+                     [&](Nest &nest) { return nest.dead.contains(buffer); }))
       continue;
     auto type = cast<MemRefType>(buffer.getType());
     std::optional<SmallVector<bool>> isRowDim;
@@ -302,8 +299,8 @@ void GroupScheduler::makeRowBuffers(OpBuilder &builder) {
            llvm::zip(maps[operand].getResults(), *isRowDim))
         if (!isRow)
           results.push_back(expr);
-      maps[operand] = AffineMap::get(stage.getNumLoops(), 0, results,
-                                     stage.getContext());
+      maps[operand] =
+          AffineMap::get(stage.getNumLoops(), 0, results, stage.getContext());
       stage->setOperand(operand, row);
       stage.setIndexingMapsAttr(builder.getAffineMapArrayAttr(maps));
     }
@@ -322,9 +319,8 @@ void GroupScheduler::emitFill(OpBuilder &builder, Nest &nest, unsigned output,
   SmallVector<utils::IteratorType> parallel(rank,
                                             utils::IteratorType::parallel);
   auto fill = linalg::GenericOp::create(
-      builder, loc, ValueRange(), buffer,
-      builder.getMultiDimIdentityMap(rank), parallel,
-      [&](OpBuilder &body, Location loc, ValueRange) {
+      builder, loc, ValueRange(), buffer, builder.getMultiDimIdentityMap(rank),
+      parallel, [&](OpBuilder &body, Location loc, ValueRange) {
         Value constant = arith::ConstantOp::create(body, loc, value);
         linalg::YieldOp::create(body, loc, constant);
       });
@@ -376,44 +372,44 @@ void GroupScheduler::emitRows() {
     product = index.mul(product, index.constant(weight));
     auto a = IndexBuilder::constantOf(points);
     auto b = IndexBuilder::constantOf(product);
-    points = a && b ? index.constant(*a + *b)
-                    : arith::AddIOp::create(rewriter, loc, points, product)
-                          .getResult();
+    points =
+        a && b
+            ? index.constant(*a + *b)
+            : arith::AddIOp::create(rewriter, loc, points, product).getResult();
   }
   shape.points = points;
   shape.grain = grain;
   shape.serial = 2 * grain;
-  emitGrid(
-      rewriter, loc, shape,
-      [&](OpBuilder &builder, Value task, Value first, Value last) {
-        // On the stack of the task, or of the kernel, outside any loop.
-        OpBuilder buffers = builder;
-        if (!isa<ParallelOp>(builder.getInsertionBlock()->getParentOp()))
-          buffers.setInsertionPointToStart(&kernel.getBody().front());
-        makeRowBuffers(buffers);
-        Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-        scf::ForOp::create(
-            builder, loc, first, last, one, {},
-            [&](OpBuilder &inner, Location loc, Value row, ValueRange) {
-              // The index of each row loop, outermost first.
-              SmallVector<Value> indices(rows);
-              Value rest = row;
-              for (unsigned i = rows; i-- > 1;) {
-                Value extent = size(0, i);
-                indices[i] =
-                    arith::RemUIOp::create(inner, loc, rest, extent);
-                rest = arith::DivUIOp::create(inner, loc, rest, extent);
-              }
-              indices[0] = rest;
-              for (auto [u, nest] : llvm::enumerate(units)) {
-                SmallVector<NestRange> ranges = allRanges[u];
-                for (unsigned i = 0; i < rows; ++i)
-                  ranges[i] = {indices[i], Value()};
-                emitUnit(inner, u, ranges);
-              }
-              scf::YieldOp::create(inner, loc);
-            });
-      });
+  emitGrid(rewriter, loc, shape,
+           [&](OpBuilder &builder, Value task, Value first, Value last) {
+             // On the stack of the task, or of the kernel, outside any loop.
+             OpBuilder buffers = builder;
+             if (!isa<ParallelOp>(builder.getInsertionBlock()->getParentOp()))
+               buffers.setInsertionPointToStart(&kernel.getBody().front());
+             makeRowBuffers(buffers);
+             Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+             scf::ForOp::create(
+                 builder, loc, first, last, one, {},
+                 [&](OpBuilder &inner, Location loc, Value row, ValueRange) {
+                   // The index of each row loop, outermost first.
+                   SmallVector<Value> indices(rows);
+                   Value rest = row;
+                   for (unsigned i = rows; i-- > 1;) {
+                     Value extent = size(0, i);
+                     indices[i] =
+                         arith::RemUIOp::create(inner, loc, rest, extent);
+                     rest = arith::DivUIOp::create(inner, loc, rest, extent);
+                   }
+                   indices[0] = rest;
+                   for (auto [u, nest] : llvm::enumerate(units)) {
+                     SmallVector<NestRange> ranges = allRanges[u];
+                     for (unsigned i = 0; i < rows; ++i)
+                       ranges[i] = {indices[i], Value()};
+                     emitUnit(inner, u, ranges);
+                   }
+                   scf::YieldOp::create(inner, loc);
+                 });
+           });
 }
 
 /// The reduction loop whose parts can be computed apart: the outermost one.
@@ -447,8 +443,7 @@ std::optional<unsigned> GroupScheduler::reductionToCut() {
 void GroupScheduler::emitAlone() {
   Nest &nest = units[0];
   auto types = nest.root.getIteratorTypesArray();
-  bool parallel =
-      !types.empty() && types[0] == utils::IteratorType::parallel;
+  bool parallel = !types.empty() && types[0] == utils::IteratorType::parallel;
   if (auto cut = reductionToCut())
     return emitCutReduction(*cut);
   if (!parallel || nest.strategy.getKind() == NestKind::Update)
@@ -515,8 +510,8 @@ void GroupScheduler::emitCutReduction(unsigned cut) {
     auto type = cast<MemRefType>(output.getType());
     SmallVector<int64_t> partialShape{kMaxPartials};
     llvm::append_range(partialShape, type.getShape());
-    partials.push_back(workspaceView(
-        MemRefType::get(partialShape, type.getElementType())));
+    partials.push_back(
+        workspaceView(MemRefType::get(partialShape, type.getElementType())));
   }
   Value count = emitGrid(
       rewriter, loc, shape,
@@ -538,9 +533,9 @@ void GroupScheduler::emitCutReduction(unsigned cut) {
           sizes[0] = builder.getIndexAttr(1);
           auto sliceType = memref::SubViewOp::inferRankReducedResultType(
               type.getShape().drop_front(), type, offsets, sizes, ones);
-          Value slice = memref::SubViewOp::create(
-              builder, loc, cast<MemRefType>(sliceType), buffer, offsets,
-              sizes, ones);
+          Value slice = memref::SubViewOp::create(builder, loc,
+                                                  cast<MemRefType>(sliceType),
+                                                  buffer, offsets, sizes, ones);
           part->setOperand(root.getNumDpsInputs() + o, slice);
           partial.initial.push_back(neutralElement(combiners[o]));
         }
@@ -605,10 +600,10 @@ void GroupScheduler::emitCutReduction(unsigned cut) {
   combine.initial = nest.initial;
   combine.epilogues = nest.epilogues;
   combine.dead = nest.dead;
-  combine.strategy = NestAttr::get(
-      rewriter.getContext(), NestKind::Reduce, lane,
-      lane >= 0 ? nest.strategy.getWidth() : 1, lane >= 0 ? 4 : 1, -1, 1, 0,
-      nest.strategy.getGroup(), 0, 0);
+  combine.strategy =
+      NestAttr::get(rewriter.getContext(), NestKind::Reduce, lane,
+                    lane >= 0 ? nest.strategy.getWidth() : 1, lane >= 0 ? 4 : 1,
+                    -1, 1, 0, nest.strategy.getGroup(), 0, 0);
   emitNestLoops(rewriter, combine, ranges);
   rewriter.eraseOp(total);
 }

@@ -2,7 +2,8 @@
 //
 // Loop bounds from guards:
 //
-//   0 <= 2*oh + kh - 1 < H   ->   kh in [max(0, 1 - 2*oh), min(KH, H + 1 - 2*oh))
+//   0 <= 2*oh + kh - 1 < H   ->   kh in [max(0, 1 - 2*oh), min(KH, H + 1 -
+//   2*oh))
 //
 //===----------------------------------------------------------------------===//
 
@@ -82,8 +83,8 @@ static Value divide(OpBuilder &builder, Location loc, Value value,
   return arith::FloorDivSIOp::create(builder, loc, value, by);
 }
 
-NestRange guardedRange(OpBuilder &builder, Location loc,
-                       ArrayRef<Guard> guards, unsigned loop, NestRange range,
+NestRange guardedRange(OpBuilder &builder, Location loc, ArrayRef<Guard> guards,
+                       unsigned loop, NestRange range,
                        ArrayRef<Value> indices) {
   for (const Guard &guard : guards) {
     int64_t factor = guard.coefficients[loop];
@@ -111,15 +112,15 @@ NestRange guardedRange(OpBuilder &builder, Location loc,
     int64_t step = std::abs(factor);
     Value low, high; // inclusive, exclusive
     if (factor > 0) {
-      Value minus = arith::SubIOp::create(
-          builder, loc, constant(builder, loc, 0), base);
+      Value minus =
+          arith::SubIOp::create(builder, loc, constant(builder, loc, 0), base);
       low = divide(builder, loc, minus, step, /*up=*/true);
       high = addConstant(
           builder, loc,
           divide(builder, loc,
-                 arith::SubIOp::create(
-                     builder, loc, constant(builder, loc, guard.extent - 1),
-                     base),
+                 arith::SubIOp::create(builder, loc,
+                                       constant(builder, loc, guard.extent - 1),
+                                       base),
                  step, /*up=*/false),
           1);
     } else {
@@ -156,8 +157,8 @@ std::pair<int64_t, int64_t> interior(ArrayRef<Guard> guards, unsigned loop,
       (reach < 0 ? least : most) += reach;
     }
     low = std::max(low, llvm::divideCeilSigned(-least, factor));
-    high = std::min(high, llvm::divideFloorSigned(guard.extent - 1 - most,
-                                                  factor) + 1);
+    high = std::min(
+        high, llvm::divideFloorSigned(guard.extent - 1 - most, factor) + 1);
   }
   return {low, std::max(low, high)};
 }

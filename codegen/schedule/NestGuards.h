@@ -38,8 +38,7 @@ llvm::SmallVector<Guard> guardsOf(mlir::linalg::GenericOp op);
 /// known index.
 NestRange guardedRange(mlir::OpBuilder &builder, mlir::Location loc,
                        llvm::ArrayRef<Guard> guards, unsigned loop,
-                       NestRange range,
-                       llvm::ArrayRef<mlir::Value> indices);
+                       NestRange range, llvm::ArrayRef<mlir::Value> indices);
 
 /// The part [first, second) of loop `loop` of which no guard that mentions it
 /// can fail, whatever the other loops, which have these static sizes. Empty

@@ -62,9 +62,9 @@ static Value combine(OpBuilder &builder, Operation *combiner, Value a,
 static Value horizontal(OpBuilder &builder, Operation *combiner, Value value) {
   if (!isa<VectorType>(value.getType()))
     return value;
-  return vector::ReductionOp::create(
-      builder, combiner->getLoc(), *linalg::getCombinerOpKind(combiner), value,
-      arith::FastMathFlags::reassoc);
+  return vector::ReductionOp::create(builder, combiner->getLoc(),
+                                     *linalg::getCombinerOpKind(combiner),
+                                     value, arith::FastMathFlags::reassoc);
 }
 
 //===----------------------------------------------------------------------===//
@@ -114,14 +114,13 @@ static std::optional<int64_t> staticExtent(const NestRange &range) {
 
 using Carried = SmallVector<Value>;
 /// Body of a loop: index, number of steps taken at once, loop-carried values.
-using LoopBody = llvm::function_ref<Carried(OpBuilder &, Value, unsigned,
-                                            ValueRange)>;
+using LoopBody =
+    llvm::function_ref<Carried(OpBuilder &, Value, unsigned, ValueRange)>;
 
-static Carried forLoop(OpBuilder &builder, Location loc, Value lower,
-                       Value upper, int64_t step, ValueRange carried,
-                       llvm::function_ref<Carried(OpBuilder &, Value,
-                                                  ValueRange)>
-                           body) {
+static Carried
+forLoop(OpBuilder &builder, Location loc, Value lower, Value upper,
+        int64_t step, ValueRange carried,
+        llvm::function_ref<Carried(OpBuilder &, Value, ValueRange)> body) {
   Value by = arith::ConstantIndexOp::create(builder, loc, step);
   // The body is built inside the finished loop: it may look at the loop.
   auto loop = scf::ForOp::create(builder, loc, lower, upper, by, carried);
@@ -260,10 +259,10 @@ private:
                       unsigned laneVectors, unsigned tileSize);
   void emitUpdateTile(OpBuilder &builder, NestTile &tile);
   void emitFold(OpBuilder &builder);
-  Carried reductionLoops(OpBuilder &builder, ArrayRef<unsigned> loops,
-                         ValueRange carried,
-                         llvm::function_ref<Carried(OpBuilder &, ValueRange)>
-                             body);
+  Carried
+  reductionLoops(OpBuilder &builder, ArrayRef<unsigned> loops,
+                 ValueRange carried,
+                 llvm::function_ref<Carried(OpBuilder &, ValueRange)> body);
   SmallVector<unsigned> innerReductions(int except, int alsoExcept) const;
   Value initialValue(OpBuilder &builder, NestTile &tile, unsigned output,
                      unsigned point);
@@ -321,9 +320,9 @@ void NestEmitter::emitTileLoop(OpBuilder &builder) {
   auto tileSteps = [&](std::optional<int64_t> extent) {
     SmallVector<unsigned> steps;
     for (unsigned piece = tile; piece >= 1;
-         piece = extent ? (piece == tile ? llvm::bit_floor(piece - 1)
-                                         : piece / 2)
-                        : (piece == 1 ? 0 : 1))
+         piece = extent
+                     ? (piece == tile ? llvm::bit_floor(piece - 1) : piece / 2)
+                     : (piece == 1 ? 0 : 1))
       steps.push_back(piece);
     return steps;
   };
@@ -388,15 +387,15 @@ void NestEmitter::emitMapTile(OpBuilder &builder, NestTile &nestTile) {
       outputs.push_back(used ? initialValue(builder, nestTile, o, point)
                              : Value());
     }
-    nestTile.finish(builder, point,
-                    nestTile.compute(builder, point, outputs));
+    nestTile.finish(builder, point, nestTile.compute(builder, point, outputs));
   }
 }
 
 Value NestEmitter::initialValue(OpBuilder &builder, NestTile &nestTile,
                                 unsigned output, unsigned point) {
   if (TypedAttr constant = nest.initial[output])
-    return splat(builder, loc, arith::ConstantOp::create(builder, loc, constant),
+    return splat(builder, loc,
+                 arith::ConstantOp::create(builder, loc, constant),
                  nestTile.getWidth());
   return nestTile.loadOutput(builder, output, point);
 }
@@ -450,14 +449,14 @@ void NestEmitter::emitReduceTile(OpBuilder &builder, unsigned laneWidth,
     for (unsigned v = 0; v < laneVectors; ++v)
       for (unsigned t = 0; t < tileSize; ++t) {
         if (split && t > 0)
-          accumulators.push_back(splat(
-              builder, loc,
-              arith::ConstantOp::create(builder, loc,
-                                        neutralElement(combiners[o])),
-              laneWidth));
+          accumulators.push_back(
+              splat(builder, loc,
+                    arith::ConstantOp::create(builder, loc,
+                                              neutralElement(combiners[o])),
+                    laneWidth));
         else
-          accumulators.push_back(initialValue(
-              builder, single, o, split ? v : v * tileSize + t));
+          accumulators.push_back(
+              initialValue(builder, single, o, split ? v : v * tileSize + t));
       }
 
   // All points of a tile at the current index of the reduction loops.
@@ -493,18 +492,18 @@ void NestEmitter::emitReduceTile(OpBuilder &builder, unsigned laneWidth,
         [&](OpBuilder &inner, ValueRange values) {
           NestRange range = guardedRange(inner, loc, guards, tileLoop,
                                          ranges[tileLoop], indices);
-          return stepThrough(
-              inner, loc, range, {tileSize, 1u}, 1, values,
-              [&](OpBuilder &body, Value index, unsigned step,
-                  ValueRange args) {
-                indices[tileLoop] = index;
-                NestTile nestTile(nest, indices, lane, laneWidth, laneVectors,
-                                  tileLoop, step);
-                nestTile.place(body);
-                indices[tileLoop] = Value();
-                return computeAll(body, nestTile, nestTile.size(),
-                                  step == tileSize ? 1 : tileSize, args);
-              });
+          return stepThrough(inner, loc, range, {tileSize, 1u}, 1, values,
+                             [&](OpBuilder &body, Value index, unsigned step,
+                                 ValueRange args) {
+                               indices[tileLoop] = index;
+                               NestTile nestTile(nest, indices, lane, laneWidth,
+                                                 laneVectors, tileLoop, step);
+                               nestTile.place(body);
+                               indices[tileLoop] = Value();
+                               return computeAll(
+                                   body, nestTile, nestTile.size(),
+                                   step == tileSize ? 1 : tileSize, args);
+                             });
         });
     // Add up the rows of the tile.
     Carried combined;
@@ -586,8 +585,7 @@ void NestEmitter::emitFold(OpBuilder &builder) {
       [&](OpBuilder &inner, ValueRange values) {
         return stepThrough(
             inner, loc, ranges[lane], steps, 2, values,
-            [&](OpBuilder &body, Value index, unsigned step,
-                ValueRange args) {
+            [&](OpBuilder &body, Value index, unsigned step, ValueRange args) {
               const Part &part = parts[llvm::find(steps, step) - steps.begin()];
               indices[lane] = index;
               NestTile nestTile(nest, indices, lane, part.laneWidth,
@@ -634,11 +632,11 @@ void NestEmitter::emitFold(OpBuilder &builder) {
     }
     TypedAttr initial = nest.initial[o];
     if (!total) // an empty lane
-      total = arith::ConstantOp::create(builder, loc,
-                                        neutralElement(combiners[o]));
+      total =
+          arith::ConstantOp::create(builder, loc, neutralElement(combiners[o]));
     if (!initial || initial != neutralElement(combiners[o]))
-      total = combine(builder, combiners[o],
-                      initialValue(builder, point, o, 0), total);
+      total = combine(builder, combiners[o], initialValue(builder, point, o, 0),
+                      total);
     results.push_back(total);
   }
   point.finish(builder, 0, results);

@@ -57,8 +57,7 @@ llvm::SmallVector<NestRange> fullRanges(mlir::OpBuilder &builder,
 
 /// For each output, the operation that combines it with the new value, as in
 /// `yield acc + f(inputs)`; null where the body has another form.
-llvm::SmallVector<mlir::Operation *>
-findCombiners(mlir::linalg::GenericOp op);
+llvm::SmallVector<mlir::Operation *> findCombiners(mlir::linalg::GenericOp op);
 
 /// The value that leaves the other operand of `combiner` as it is.
 mlir::TypedAttr neutralElement(mlir::Operation *combiner);

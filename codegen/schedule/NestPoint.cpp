@@ -16,8 +16,8 @@ namespace cornu::codegen {
 NestTile::NestTile(const Nest &nest, ArrayRef<Value> indices, int lane,
                    unsigned width, unsigned vectors, int tileLoop,
                    unsigned tile)
-    : nest(nest), root(nest.root), indices(indices), lane(lane), width(width), vectors(vectors),
-      tileLoop(tileLoop), tile(tile) {}
+    : nest(nest), root(nest.root), indices(indices), lane(lane), width(width),
+      vectors(vectors), tileLoop(tileLoop), tile(tile) {}
 
 void NestTile::place(OpBuilder &builder) {
   Location loc = root.getLoc();
@@ -67,9 +67,8 @@ Value NestTile::load(OpBuilder &builder, unsigned operand, unsigned point) {
     return it->second;
   if (loadTransposed(builder, operand, point / tile))
     return loaded[{operand, key}];
-  Value value =
-      loadOperand(builder, root.getLoc(), root, operand, at, lane,
-                  vectorType(root->getOperand(operand), width));
+  Value value = loadOperand(builder, root.getLoc(), root, operand, at, lane,
+                            vectorType(root->getOperand(operand), width));
   return loaded[{operand, key}] = value;
 }
 
@@ -138,9 +137,8 @@ void NestTile::loadInvariant(OpBuilder &builder) {
 Value NestTile::loadOutput(OpBuilder &builder, unsigned output,
                            unsigned point) {
   unsigned operand = root.getNumDpsInputs() + output;
-  return loadOperand(builder, root.getLoc(), root, operand,
-                     pointIndices(point), lane,
-                     vectorType(root->getOperand(operand), width));
+  return loadOperand(builder, root.getLoc(), root, operand, pointIndices(point),
+                     lane, vectorType(root->getOperand(operand), width));
 }
 
 SmallVector<Value> NestTile::compute(OpBuilder &builder, unsigned point,
@@ -208,9 +206,8 @@ void NestTile::finish(OpBuilder &builder, unsigned point, ValueRange results) {
         continue;
       InRegister &source = it->second;
       indices = consumerIndices(
-          epilogue, maps[i],
-          source.op.getIndexingMapsArray()[source.operand], source.indices,
-          source.lane, epilogueLane);
+          epilogue, maps[i], source.op.getIndexingMapsArray()[source.operand],
+          source.indices, source.lane, epilogueLane);
       break;
     }
     assert(indices.size() == epilogue.getNumLoops() &&
@@ -224,9 +221,9 @@ void NestTile::finish(OpBuilder &builder, unsigned point, ValueRange results) {
       else if (isInput && it != registers.end())
         args.push_back(it->second.value);
       else
-        args.push_back(loadOperand(
-            builder, epilogue.getLoc(), epilogue, i, indices, epilogueLane,
-            vectorType(epilogue->getOperand(i), width)));
+        args.push_back(loadOperand(builder, epilogue.getLoc(), epilogue, i,
+                                   indices, epilogueLane,
+                                   vectorType(epilogue->getOperand(i), width)));
     }
     publish(epilogue, indices, epilogueLane,
             emitBody(builder, epilogue, args, indices, epilogueLane, width));

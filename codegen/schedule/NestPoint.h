@@ -38,9 +38,8 @@ public:
                          unsigned point);
   /// Computes the root's body at a point; `outputs` are the values of the
   /// outputs before it.
-  llvm::SmallVector<mlir::Value> compute(mlir::OpBuilder &builder,
-                                         unsigned point,
-                                         mlir::ValueRange outputs);
+  llvm::SmallVector<mlir::Value>
+  compute(mlir::OpBuilder &builder, unsigned point, mlir::ValueRange outputs);
   /// Runs the epilogues on the root's results at a point and stores.
   void finish(mlir::OpBuilder &builder, unsigned point,
               mlir::ValueRange results);

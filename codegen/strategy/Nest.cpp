@@ -55,8 +55,7 @@ NestFacts::NestFacts(linalg::GenericOp op, unsigned rows)
       guarded[loop] = guarded[loop] || coefficient != 0;
   for (unsigned i = 0; i < op->getNumOperands(); ++i)
     if (!op.getBody()->getArgument(i).use_empty() || i >= op.getNumDpsInputs())
-      elementBits =
-          std::max(elementBits, bitsOf(op->getOperand(i).getType()));
+      elementBits = std::max(elementBits, bitsOf(op->getOperand(i).getType()));
   op.getBody()->walk([&](Operation *inner) {
     if (isa<arith::ConstantOp, linalg::YieldOp, linalg::IndexOp>(inner))
       return;
@@ -226,17 +225,17 @@ NestAttr chooseNest(linalg::GenericOp op, unsigned rows, unsigned group,
   // Vectors in flight: enough accumulators for the latency of two units, in
   // half of the registers; of maps as many as keep the loop short.
   int64_t accumulators = target.vectorRegisters / 2;
-  int64_t laneVectors =
-      lane < 0 ? 1
-      : ShapedType::isDynamic(facts.sizes[lane])
-          ? accumulators
-          : std::max<int64_t>(1, facts.sizes[lane] / width);
+  int64_t laneVectors = lane < 0 ? 1
+                        : ShapedType::isDynamic(facts.sizes[lane])
+                            ? accumulators
+                            : std::max<int64_t>(1, facts.sizes[lane] / width);
   int64_t vectors = 1, tile = 1;
   int tileLoop = -1;
   switch (kind) {
   case NestKind::Map:
-    vectors = std::min<int64_t>(
-        laneVectors, facts.cost <= 8 ? 4 : facts.cost <= 24 ? 2 : 1);
+    vectors = std::min<int64_t>(laneVectors, facts.cost <= 8    ? 4
+                                             : facts.cost <= 24 ? 2
+                                                                : 1);
     if (lane >= 0 && (tileLoop = transposedLoop(facts, lane, width)) >= 0) {
       vectors = 1;
       tile = width;
@@ -244,11 +243,10 @@ NestAttr chooseNest(linalg::GenericOp op, unsigned rows, unsigned group,
     break;
   case NestKind::Fold:
     vectors = std::min<int64_t>(
-        laneVectors, std::max<int64_t>(
-                         1, (facts.cost <= 2    ? accumulators
-                             : facts.cost <= 12 ? accumulators / 2
-                                                : 2) /
-                                op.getNumDpsInits()));
+        laneVectors, std::max<int64_t>(1, (facts.cost <= 2    ? accumulators
+                                           : facts.cost <= 12 ? accumulators / 2
+                                                              : 2) /
+                                              op.getNumDpsInits()));
     break;
   case NestKind::Reduce: {
     accumulators = std::max<int64_t>(1, accumulators / op.getNumDpsInits());
@@ -286,13 +284,12 @@ NestAttr chooseNest(linalg::GenericOp op, unsigned rows, unsigned group,
   if (rows == 0)
     while (rows < facts.sizes.size() && facts.parallel[rows] &&
            (kind != NestKind::Update || indexesAllOutputs(op, rows)) &&
-           static_cast<int>(rows) != lane &&
-           static_cast<int>(rows) != tileLoop)
+           static_cast<int>(rows) != lane && static_cast<int>(rows) != tileLoop)
       ++rows;
   // A task of about ten microseconds: memory-bound points take a third of a
   // nanosecond, others as many cycles as their cost, by vectors.
-  int64_t grain = std::clamp<int64_t>(
-      int64_t(160000) / (facts.cost + 3), 4096, 40000);
+  int64_t grain =
+      std::clamp<int64_t>(int64_t(160000) / (facts.cost + 3), 4096, 40000);
   return NestAttr::get(op.getContext(), kind, lane, width, vectors, tileLoop,
                        tile, rows, group, grain, 2 * grain);
 }

@@ -54,8 +54,7 @@ linalg::FillOp fillOf(linalg::GenericOp op, unsigned output) {
        before = before->getPrevNode()) {
     if (auto fill = dyn_cast<linalg::FillOp>(before))
       if (fill.getOutputs()[0] == buffer)
-        return matchPattern(fill.getInputs()[0], m_Constant()) ? fill
-                                                               : nullptr;
+        return matchPattern(fill.getInputs()[0], m_Constant()) ? fill : nullptr;
     if (readsBuffer(before, base) || writesBuffer(before, base))
       return {};
   }
@@ -134,8 +133,7 @@ static bool isEpilogueOf(linalg::GenericOp root,
                          ArrayRef<linalg::GenericOp> accepted,
                          linalg::GenericOp next) {
   if (isAllParallel(root) || !isAllParallel(next) || !hasOwnOutputs(root) ||
-      !hasOwnOutputs(next) ||
-      next.getNumLoops() != root.getNumParallelLoops())
+      !hasOwnOutputs(next) || next.getNumLoops() != root.getNumParallelLoops())
     return false;
   // next's loop -> root's loop, from every value that comes in registers.
   SmallVector<std::optional<unsigned>> toRoot(next.getNumLoops());
@@ -157,8 +155,7 @@ static bool isEpilogueOf(linalg::GenericOp root,
           if (epilogue->getOperand(i) == producer.getDpsInits()[o]) {
             AffineMap read = epilogue.getIndexingMapsArray()[i];
             AffineMap written =
-                producer.getIndexingMapsArray()[producer.getNumDpsInputs() +
-                                                o];
+                producer.getIndexingMapsArray()[producer.getNumDpsInputs() + o];
             for (auto [r, w] :
                  llvm::zip(read.getResults(), written.getResults()))
               loops[*plainLoop(r)] = producerLoops[*plainLoop(w)];
@@ -296,9 +293,8 @@ static bool addStage(NestGroup &group, linalg::GenericOp next) {
     }
     if (!valid || !loop)
       continue;
-    bool taken = llvm::any_of(rows, [&](ArrayRef<unsigned> other) {
-      return other.back() == *loop;
-    });
+    bool taken = llvm::any_of(
+        rows, [&](ArrayRef<unsigned> other) { return other.back() == *loop; });
     if (taken)
       continue;
     rows.push_back(SmallVector<unsigned>(row));
@@ -374,7 +370,8 @@ static void interchangeLoops(RewriterBase &rewriter, linalg::GenericOp op,
   rewriter.modifyOpInPlace(op, [&] {
     SmallVector<AffineMap> maps;
     for (AffineMap map : op.getIndexingMapsArray())
-      maps.push_back(map.replaceDimsAndSymbols(replacement, {}, order.size(), 0));
+      maps.push_back(
+          map.replaceDimsAndSymbols(replacement, {}, order.size(), 0));
     op.setIndexingMapsAttr(rewriter.getAffineMapArrayAttr(maps));
     op.setIteratorTypesAttr(rewriter.getArrayAttr(iterators));
     op.getBody()->walk(
@@ -427,7 +424,8 @@ static bool canCollapse(linalg::GenericOp op, unsigned operand, unsigned first,
     else if (expr.isFunctionOfDim(i))
       return false;
   }
-  if (at + 1 >= map.getNumResults() || plainLoop(map.getResult(at + 1)) != i + 1)
+  if (at + 1 >= map.getNumResults() ||
+      plainLoop(map.getResult(at + 1)) != i + 1)
     return false;
   for (auto [d, expr] : llvm::enumerate(map.getResults()))
     if (d != at + 1 && expr.isFunctionOfDim(i + 1))

@@ -44,8 +44,8 @@ static bool anyAccess(Operation *op, Value base, bool writes) {
           continue;
         bool isOutput = linalgOp.isDpsInit(&operand);
         found |= writes ? isOutput
-                        : !isOutput || linalgOp.payloadUsesValueFromOperand(
-                                           &operand);
+                        : !isOutput ||
+                              linalgOp.payloadUsesValueFromOperand(&operand);
       }
       return;
     }
@@ -121,7 +121,8 @@ static void hoistDefinitions(func::FuncOp kernel) {
   for (Block *block : blocks) {
     llvm::SmallDenseSet<Operation *> staying;
     Operation *front = nullptr; // the last op that has moved
-    for (Operation &op : llvm::make_early_inc_range(block->without_terminator())) {
+    for (Operation &op :
+         llvm::make_early_inc_range(block->without_terminator())) {
       bool movable = isa<memref::AllocOp>(op) ||
                      (isMemoryEffectFree(&op) && op.getNumRegions() == 0);
       for (Value operand : op.getOperands())
@@ -199,8 +200,7 @@ void generalizeOps(RewriterBase &rewriter, func::FuncOp kernel) {
         !op.getIndexingMapsArray()[0].isPermutation())
       continue;
     rewriter.setInsertionPoint(op);
-    linalg::FillOp::create(rewriter, op.getLoc(), yielded,
-                           op.getDpsInits()[0]);
+    linalg::FillOp::create(rewriter, op.getLoc(), yielded, op.getDpsInits()[0]);
     rewriter.eraseOp(op);
   }
 }
@@ -329,11 +329,9 @@ static int64_t bodyCost(linalg::GenericOp op) {
 
 /// Replaces input `operand` of `consumer` by the body of `producer`, whose
 /// output `output` it reads. Null if that cannot be expressed.
-static linalg::GenericOp inlineInto(RewriterBase &rewriter,
-                                    linalg::GenericOp consumer,
-                                    unsigned operand,
-                                    linalg::GenericOp producer,
-                                    unsigned output) {
+static linalg::GenericOp
+inlineInto(RewriterBase &rewriter, linalg::GenericOp consumer, unsigned operand,
+           linalg::GenericOp producer, unsigned output) {
   SmallVector<AffineMap> consumerMaps = consumer.getIndexingMapsArray();
   SmallVector<AffineMap> producerMaps = producer.getIndexingMapsArray();
   AffineMap written = producerMaps[producer.getNumDpsInputs() + output];
@@ -353,8 +351,8 @@ static linalg::GenericOp inlineInto(RewriterBase &rewriter,
       fromConsumer[i] =
           fused.addInput(consumer->getOperand(i), consumerMaps[i]);
   for (unsigned i = 0; i < producer.getNumDpsInputs(); ++i) {
-    AffineMap composed = producerMaps[i].replaceDimsAndSymbols(
-        loops, {}, numLoops, 0);
+    AffineMap composed =
+        producerMaps[i].replaceDimsAndSymbols(loops, {}, numLoops, 0);
     fromProducer[i] = fused.addInput(producer->getOperand(i), composed);
   }
   for (auto [i, value] : llvm::enumerate(consumer.getDpsInits()))
@@ -439,8 +437,7 @@ static bool isUniformAlongMemory(linalg::GenericOp op, AffineMap map) {
 }
 
 /// Tries to compute `producer` inside the nests that read its results.
-static bool inlineProducer(RewriterBase &rewriter,
-                           linalg::GenericOp producer) {
+static bool inlineProducer(RewriterBase &rewriter, linalg::GenericOp producer) {
   if (!isAllParallel(producer) || producer->hasAttr(kGuardsAttr) ||
       llvm::any_of(producer.getRegionOutputArgs(),
                    [](Value arg) { return !arg.use_empty(); }))
@@ -459,8 +456,9 @@ static bool inlineProducer(RewriterBase &rewriter,
       Operation *user = use.getOwner();
       if (user == producer || isa<memref::DeallocOp, memref::DimOp>(user))
         continue;
-      if (isa<linalg::FillOp>(user) && user->getBlock() == producer->getBlock()
-          && user->isBeforeInBlock(producer))
+      if (isa<linalg::FillOp>(user) &&
+          user->getBlock() == producer->getBlock() &&
+          user->isBeforeInBlock(producer))
         continue;
       auto generic = dyn_cast<linalg::GenericOp>(user);
       simple &= generic && generic.isDpsInput(&use) &&
@@ -520,8 +518,7 @@ static bool dependsPointwise(linalg::GenericOp a, linalg::GenericOp b) {
   SmallVector<AffineMap> mapsB = b.getIndexingMapsArray();
   for (unsigned i = 0; i < a->getNumOperands(); ++i)
     for (unsigned j = 0; j < b->getNumOperands(); ++j) {
-      bool written =
-          i >= a.getNumDpsInputs() || j >= b.getNumDpsInputs();
+      bool written = i >= a.getNumDpsInputs() || j >= b.getNumDpsInputs();
       Value x = a->getOperand(i), y = b->getOperand(j);
       if (!written || baseBuffer(x) != baseBuffer(y))
         continue;
@@ -534,12 +531,12 @@ static bool dependsPointwise(linalg::GenericOp a, linalg::GenericOp b) {
     }
   bool gathers = false;
   b.getBody()->walk([&](memref::LoadOp load) {
-    gathers |= llvm::is_contained(buffersWritten(a),
-                                  baseBuffer(load.getMemRef()));
+    gathers |=
+        llvm::is_contained(buffersWritten(a), baseBuffer(load.getMemRef()));
   });
   a.getBody()->walk([&](memref::LoadOp load) {
-    gathers |= llvm::is_contained(buffersWritten(b),
-                                  baseBuffer(load.getMemRef()));
+    gathers |=
+        llvm::is_contained(buffersWritten(b), baseBuffer(load.getMemRef()));
   });
   return !gathers;
 }
@@ -566,8 +563,7 @@ static bool mergePair(RewriterBase &rewriter, linalg::GenericOp a,
   SmallVector<AffineMap> mapsB = b.getIndexingMapsArray();
   for (unsigned i = 0; i < a->getNumOperands(); ++i)
     for (unsigned j = 0; j < b.getNumDpsInputs(); ++j)
-      related |= a->getOperand(i) == b->getOperand(j) &&
-                 mapsA[i] == mapsB[j] &&
+      related |= a->getOperand(i) == b->getOperand(j) && mapsA[i] == mapsB[j] &&
                  inversePermutation(mapsA[i]) != AffineMap();
   if (!related)
     return false;
@@ -616,9 +612,8 @@ static bool mergePair(RewriterBase &rewriter, linalg::GenericOp a,
     for (unsigned o = 0; o < a.getNumDpsInits(); ++o)
       if (a.getDpsInits()[o] == b->getOperand(j))
         from = kForwarded | o;
-    fromB.push_back(from != ~0u
-                        ? from
-                        : merged.addInput(b->getOperand(j), mapsB[j]));
+    fromB.push_back(from != ~0u ? from
+                                : merged.addInput(b->getOperand(j), mapsB[j]));
   }
   for (unsigned o = 0; o < a.getNumDpsInits(); ++o)
     merged.addOutput(a.getDpsInits()[o], mapsA[a.getNumDpsInputs() + o]);
@@ -631,30 +626,30 @@ static bool mergePair(RewriterBase &rewriter, linalg::GenericOp a,
     for (linalg::FillOp fill : fills)
       fill->moveBefore(a);
   rewriter.setInsertionPoint(up ? a : b);
-  merged.create(
-      rewriter, b.getLoc(), a.getIteratorTypesArray(),
-      [&](OpBuilder &builder, ValueRange inputs, ValueRange outputs) {
-        SmallVector<AffineExpr> own;
-        for (unsigned i = 0; i < numLoops; ++i)
-          own.push_back(builder.getAffineDimExpr(i));
-        IRMapping map;
-        for (unsigned i = 0; i < a.getNumDpsInputs(); ++i)
-          map.map(a.getBody()->getArgument(i), inputs[fromA[i]]);
-        for (auto [argument, output] :
-             llvm::zip(a.getRegionOutputArgs(), outputs))
-          map.map(argument, output);
-        SmallVector<Value> results = cloneBody(builder, a, map, own);
-        for (unsigned j = 0; j < b.getNumDpsInputs(); ++j)
-          map.map(b.getBody()->getArgument(j),
-                  fromB[j] & kForwarded ? results[fromB[j] & ~kForwarded]
-                                        : inputs[fromB[j]]);
-        for (auto [argument, output] :
-             llvm::zip(b.getRegionOutputArgs(),
-                       outputs.drop_front(a.getNumDpsInits())))
-          map.map(argument, output);
-        llvm::append_range(results, cloneBody(builder, b, map, own));
-        return results;
-      });
+  merged.create(rewriter, b.getLoc(), a.getIteratorTypesArray(),
+                [&](OpBuilder &builder, ValueRange inputs, ValueRange outputs) {
+                  SmallVector<AffineExpr> own;
+                  for (unsigned i = 0; i < numLoops; ++i)
+                    own.push_back(builder.getAffineDimExpr(i));
+                  IRMapping map;
+                  for (unsigned i = 0; i < a.getNumDpsInputs(); ++i)
+                    map.map(a.getBody()->getArgument(i), inputs[fromA[i]]);
+                  for (auto [argument, output] :
+                       llvm::zip(a.getRegionOutputArgs(), outputs))
+                    map.map(argument, output);
+                  SmallVector<Value> results = cloneBody(builder, a, map, own);
+                  for (unsigned j = 0; j < b.getNumDpsInputs(); ++j)
+                    map.map(b.getBody()->getArgument(j),
+                            fromB[j] & kForwarded
+                                ? results[fromB[j] & ~kForwarded]
+                                : inputs[fromB[j]]);
+                  for (auto [argument, output] :
+                       llvm::zip(b.getRegionOutputArgs(),
+                                 outputs.drop_front(a.getNumDpsInits())))
+                    map.map(argument, output);
+                  llvm::append_range(results, cloneBody(builder, b, map, own));
+                  return results;
+                });
   rewriter.eraseOp(b);
   rewriter.eraseOp(a);
   return true;

@@ -36,8 +36,7 @@ void mergeNests(mlir::RewriterBase &rewriter, mlir::func::FuncOp kernel);
 
 /// Erases buffers that nobody reads and the fills and nests that only write
 /// them.
-void eraseDeadBuffers(mlir::RewriterBase &rewriter,
-                      mlir::func::FuncOp kernel);
+void eraseDeadBuffers(mlir::RewriterBase &rewriter, mlir::func::FuncOp kernel);
 
 /// The buffer that `value` is a view of.
 mlir::Value baseBuffer(mlir::Value value);

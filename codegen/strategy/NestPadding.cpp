@@ -54,7 +54,8 @@ static std::optional<Padded> matchPadded(memref::AllocOp alloc) {
       if (padded.view)
         return std::nullopt;
       padded.view = view;
-    } else if (!isa<linalg::GenericOp, memref::DeallocOp, memref::DimOp>(user)) {
+    } else if (!isa<linalg::GenericOp, memref::DeallocOp, memref::DimOp>(
+                   user)) {
       return std::nullopt;
     }
   }
@@ -138,12 +139,11 @@ static bool isFalseAtMinusInfinity(Value condition, Value arg) {
 
 /// True if a point of `op` where input `operand` is `value` leaves all outputs
 /// as they were.
-static bool isNeutral(linalg::GenericOp op, unsigned operand,
-                      TypedAttr value) {
+static bool isNeutral(linalg::GenericOp op, unsigned operand, TypedAttr value) {
   BlockArgument arg = op.getBody()->getArgument(operand);
   auto real = dyn_cast<FloatAttr>(value);
-  bool minusInfinity = real && real.getValue().isInfinity() &&
-                       real.getValue().isNegative();
+  bool minusInfinity =
+      real && real.getValue().isInfinity() && real.getValue().isNegative();
   for (auto [o, combiner] : llvm::enumerate(findCombiners(op))) {
     BlockArgument old = op.getRegionOutputArgs()[o];
     Value yielded = op.getBody()->getTerminator()->getOperand(o);
@@ -157,7 +157,8 @@ static bool isNeutral(linalg::GenericOp op, unsigned operand,
     }
     Value added = combiner->getOperand(combiner->getOperand(0) == old ? 1 : 0);
     TypedAttr neutral = neutralElement(combiner);
-    if (added == arg && (value == neutral || (isZero(value) && isZero(neutral))))
+    if (added == arg &&
+        (value == neutral || (isZero(value) && isZero(neutral))))
       continue;
     if (isa<arith::AddFOp, arith::AddIOp>(combiner) && isZero(value) &&
         vanishesWith(added, arg))
@@ -209,8 +210,8 @@ static bool canGuard(linalg::GenericOp op, AffineMap map, MemRefType inner,
 
 /// Makes operand `operand` of `op` the unpadded `source`, guarded.
 static void guardOperand(RewriterBase &rewriter, linalg::GenericOp op,
-                         unsigned operand, Value source,
-                         ArrayRef<int64_t> low, ArrayRef<unsigned> dims) {
+                         unsigned operand, Value source, ArrayRef<int64_t> low,
+                         ArrayRef<unsigned> dims) {
   auto type = cast<MemRefType>(source.getType());
   SmallVector<int64_t> guards;
   if (auto attr = op->getAttrOfType<DenseI64ArrayAttr>(kGuardsAttr))
@@ -253,11 +254,11 @@ static bool selectOperand(RewriterBase &rewriter, linalg::GenericOp op,
   auto type = cast<MemRefType>(source.getType());
   SmallVector<Value> sizes(type.getRank());
   for (unsigned d : dims)
-    sizes[d] = type.isDynamicDim(d)
-                   ? memref::DimOp::create(rewriter, loc, source, d).getResult()
-                   : arith::ConstantIndexOp::create(rewriter, loc,
-                                                    type.getDimSize(d))
-                         .getResult();
+    sizes[d] =
+        type.isDynamicDim(d)
+            ? memref::DimOp::create(rewriter, loc, source, d).getResult()
+            : arith::ConstantIndexOp::create(rewriter, loc, type.getDimSize(d))
+                  .getResult();
   Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
   Value one = arith::ConstantIndexOp::create(rewriter, loc, 1);
   Value outside = arith::ConstantOp::create(rewriter, loc, value);
@@ -273,9 +274,10 @@ static bool selectOperand(RewriterBase &rewriter, linalg::GenericOp op,
       Value below = arith::CmpIOp::create(
           rewriter, loc, arith::CmpIPredicate::slt, index, size);
       Value both = arith::AndIOp::create(rewriter, loc, notBelow, below);
-      inside = inside ? arith::AndIOp::create(rewriter, loc, inside, both)
-                            .getResult()
-                      : both;
+      inside =
+          inside
+              ? arith::AndIOp::create(rewriter, loc, inside, both).getResult()
+              : both;
       Value last = arith::SubIOp::create(rewriter, loc, size, one);
       index = arith::MaxSIOp::create(
           rewriter, loc, arith::MinSIOp::create(rewriter, loc, index, last),
@@ -284,18 +286,18 @@ static bool selectOperand(RewriterBase &rewriter, linalg::GenericOp op,
     indices.push_back(index);
   }
   Value element = memref::LoadOp::create(rewriter, loc, source, indices);
-  Value result = inside ? arith::SelectOp::create(rewriter, loc, inside,
-                                                  element, outside)
-                              .getResult()
-                        : element;
+  Value result =
+      inside ? arith::SelectOp::create(rewriter, loc, inside, element, outside)
+                   .getResult()
+             : element;
   rewriter.replaceAllUsesWith(op.getBody()->getArgument(operand), result);
 
   SmallVector<Value> inputs(op.getDpsInputs());
   inputs.erase(inputs.begin() + operand);
   rewriter.setInsertionPoint(op);
-  auto replacement = linalg::GenericOp::create(
-      rewriter, loc, inputs, op.getDpsInits(), rest,
-      op.getIteratorTypesArray());
+  auto replacement =
+      linalg::GenericOp::create(rewriter, loc, inputs, op.getDpsInits(), rest,
+                                op.getIteratorTypesArray());
   op.getBody()->eraseArgument(operand);
   rewriter.inlineRegionBefore(op.getRegion(), replacement.getRegion(),
                               replacement.getRegion().end());
@@ -361,8 +363,8 @@ static bool removeInputPadding(RewriterBase &rewriter, Padded padded) {
          llvm::zip(padded.view.getMixedSizes(), viewType.getShape()))
       if (ShapedType::isDynamic(dim))
         sizes.push_back(cast<Value>(size));
-    source = memref::AllocOp::create(rewriter, writer.getLoc(), innerType,
-                                     sizes);
+    source =
+        memref::AllocOp::create(rewriter, writer.getLoc(), innerType, sizes);
     rewriter.modifyOpInPlace(writer, [&] {
       writer->setOperand(writer->getNumOperands() - 1, source);
     });
@@ -415,8 +417,7 @@ static bool removeOutputPadding(RewriterBase &rewriter, Padded padded) {
       continue;
     unsigned operand = use.getOperandNumber();
     if (generic.isDpsInput(&use) || generic.getNumDpsInits() != 1 ||
-        !findCombiners(generic)[0] ||
-        generic->getBlock() != copy->getBlock() ||
+        !findCombiners(generic)[0] || generic->getBlock() != copy->getBlock() ||
         !generic->isBeforeInBlock(copy) ||
         !padded.fill->isBeforeInBlock(generic) ||
         !canGuard(generic, generic.getIndexingMapsArray()[operand],
@@ -432,8 +433,8 @@ static bool removeOutputPadding(RewriterBase &rewriter, Padded padded) {
   SmallVector<Value> sizes;
   for (auto [d, dim] : llvm::enumerate(viewType.getShape()))
     if (ShapedType::isDynamic(dim))
-      sizes.push_back(rewriter.createOrFold<memref::DimOp>(
-          padded.fill.getLoc(), padded.buffer, d));
+      sizes.push_back(rewriter.createOrFold<memref::DimOp>(padded.fill.getLoc(),
+                                                           padded.buffer, d));
   Value inner = memref::AllocOp::create(
       rewriter, padded.fill.getLoc(),
       MemRefType::get(viewType.getShape(), viewType.getElementType()), sizes);

@@ -3,7 +3,7 @@
 // Pass `codegen-strategy`: reads the target's facts and the kernel's shapes and
 // writes the attribute `codegen.strategy` on its linalg ops.
 //
-//   contraction        #codegen.contraction<mr = 6, nr = 16, ...>   Contraction.h
+//   contraction        #codegen.contraction<mr = 6, nr = 16, ...> Contraction.h
 //   everything else    #codegen.nest<kind = map, lane = 1, ...>     Nest.h
 //
 // A strategy that is already there (written by a user or a tuner) stays.

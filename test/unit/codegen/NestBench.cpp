@@ -211,13 +211,20 @@ std::vector<Named> namedCases() {
                   int p, const char *op, const char *init) {
     int q = h + 2 * p, o = (q - k) / s + 1;
     add(name, batch, kPool,
-        {{"$F", op}, {"$I", init}, {"$A", text(q * q * c)},
-         {"$B", text(q * c)}, {"$D", text((p * q + p) * c)}, {"$H", text(h)},
-         {"$C", text(c)}, {"$O", text(o)}, {"$Q", text(q)}, {"$P", text(p)},
-         {"$K", text(k)}, {"$S", text(s)}});
+        {{"$F", op},
+         {"$I", init},
+         {"$A", text(q * q * c)},
+         {"$B", text(q * c)},
+         {"$D", text((p * q + p) * c)},
+         {"$H", text(h)},
+         {"$C", text(c)},
+         {"$O", text(o)},
+         {"$Q", text(q)},
+         {"$P", text(p)},
+         {"$K", text(k)},
+         {"$S", text(s)}});
   };
-  pool("maxpool-2x2-28-32", 8, 28, 32, 2, 2, 0, "arith.maximumf",
-       "0xFF800000");
+  pool("maxpool-2x2-28-32", 8, 28, 32, 2, 2, 0, "arith.maximumf", "0xFF800000");
   pool("maxpool-3x3s2-112-64", 1, 112, 64, 3, 2, 1, "arith.maximumf",
        "0xFF800000");
   pool("sumpool-3x3-28-64", 4, 28, 64, 3, 1, 1, "arith.addf", "0.0");

@@ -58,8 +58,9 @@ void compare(Argument &argument, unsigned number, double tolerance) {
   int wrong = 0;
   for (int64_t i = 0; i < mine.count() && wrong < 4; ++i) {
     double a = mine[i], b = reference[i];
-    bool same = std::isnan(a) ? std::isnan(b)
-                              : a == b || std::abs(a - b) <= tolerance * largest;
+    bool same = std::isnan(a)
+                    ? std::isnan(b)
+                    : a == b || std::abs(a - b) <= tolerance * largest;
     if (!same) {
       ++wrong;
       ADD_FAILURE() << "argument " << number << "[" << i << "]: " << a
@@ -73,9 +74,8 @@ protected:
   NestTest() {
     DialectRegistry registry;
     registry.insert<affine::AffineDialect, arith::ArithDialect,
-                    func::FuncDialect, linalg::LinalgDialect,
-                    LLVM::LLVMDialect, math::MathDialect,
-                    memref::MemRefDialect, scf::SCFDialect,
+                    func::FuncDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
+                    math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
                     vector::VectorDialect, codegen::CodegenDialect>();
     context.appendDialectRegistry(registry);
     context.loadAllAvailableDialects();
@@ -95,8 +95,7 @@ protected:
 
   std::unique_ptr<Jit> compile(const std::string &text, bool scheduled,
                                SmallVector<Type> &types) {
-    OwningOpRef<ModuleOp> module =
-        parseSourceString<ModuleOp>(text, &context);
+    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
     if (!module)
       return nullptr;
     auto kernel = *module->getOps<func::FuncOp>().begin();
@@ -120,7 +119,8 @@ protected:
       module->dump();
     if (scheduled) {
       module->walk([&](linalg::LinalgOp op) {
-        ADD_FAILURE() << "left unscheduled: " << op->getName().getStringRef().str();
+        ADD_FAILURE() << "left unscheduled: "
+                      << op->getName().getStringRef().str();
       });
       module->walk([&](memref::AllocOp op) {
         ADD_FAILURE() << "an allocation is left";
@@ -133,8 +133,8 @@ protected:
   }
 
   /// Integers are in [low, high].
-  void check(const std::string &text, double tolerance = 2e-6,
-             int64_t low = 0, int64_t high = 9) {
+  void check(const std::string &text, double tolerance = 2e-6, int64_t low = 0,
+             int64_t high = 9) {
     SmallVector<Type> types;
     auto reference = compile(text, false, types);
     auto mine = compile(text, true, types);
@@ -220,7 +220,8 @@ func.func @kernel(%x: memref<?x$Nxf32>, %y: memref<?x$Nxf32>, %o: memref<?x$Nxf3
     linalg.yield %1 : f32
   }
   return
-})", {{"$N", n}}));
+})",
+               {{"$N", n}}));
 }
 
 TEST_F(NestTest, BiasAndInPlaceAndSeveralOutputs) {
@@ -238,7 +239,8 @@ func.func @kernel(%x: memref<?x$Nxf64>, %b: memref<$Nxf64>, %s: memref<?xf64>, %
     linalg.yield %3, %2 : f64, i1
   }
   return
-})", {{"$N", n}}));
+})",
+               {{"$N", n}}));
 }
 
 TEST_F(NestTest, TransposesInRegisters) {
@@ -252,7 +254,8 @@ func.func @kernel(%x: memref<?x$Nx19xf32>, %o: memref<?x19x$Nxf32>, %w: memref<?
     linalg.yield %0 : f32
   }
   return
-})", {{"$N", n}}));
+})",
+               {{"$N", n}}));
 }
 
 TEST_F(NestTest, ProducersAreInlinedAndNestsMerged) {
@@ -305,7 +308,9 @@ func.func @kernel(%t: memref<10x$Nxf32>, %i: memref<?x5xi32>, %o: memref<?x5x$Nx
     linalg.yield %5 : f32
   }
   return
-})", {{"$N", n}}), 0, -2, 12);
+})",
+               {{"$N", n}}),
+          0, -2, 12);
 }
 
 TEST_F(NestTest, ComputesOncePerFourWhatDependsOnAQuarterOfTheIndex) {
@@ -334,7 +339,8 @@ func.func @kernel(%o: memref<?x$Nxi32>, %w: memref<?xi8>) {
     linalg.yield %9 : i32
   }
   return
-})", {{"$N", n}}));
+})",
+               {{"$N", n}}));
 }
 
 TEST_F(NestTest, PadsAMapWithAConstant) {
@@ -381,7 +387,8 @@ func.func @kernel(%x: memref<?x$Nxf32>, %o: memref<$O>, %w: memref<?xi8>) {
       std::string combiner = choice.first;
       std::vector<std::pair<std::string, std::string>> common = {
           {"$C", combiner}, {"$I", choice.second}};
-      auto variant = [&](std::string map, std::string shape, std::string types) {
+      auto variant = [&](std::string map, std::string shape,
+                         std::string types) {
         auto values = common;
         values.push_back({"$M", map});
         values.push_back({"$O", shape});
@@ -446,7 +453,9 @@ func.func @kernel(%x: memref<?x4x5x$Nxf32>, %y: memref<?x4x5x$Nxf32>, %g: memref
     linalg.yield %2 : f32
   }
   return
-})", {{"$N", n}}), 1e-5);
+})",
+               {{"$N", n}}),
+          1e-5);
 }
 
 TEST_F(NestTest, ArgmaxOfRows) {
@@ -471,7 +480,8 @@ func.func @kernel(%x: memref<?x$Nxf32>, %o: memref<?xi32>, %w: memref<?xi8>) {
     linalg.yield %1, %2 : f32, i32
   }
   return
-})", {{"$N", n}}));
+})",
+               {{"$N", n}}));
 }
 
 //===----------------------------------------------------------------------===//
@@ -517,7 +527,8 @@ func.func @kernel(%x: memref<?x3x$Nxf32>, %y: memref<?x3x$Nxf32>, %w: memref<?xi
     linalg.yield %0 : f32
   }
   return
-})", {{"$N", n}}));
+})",
+               {{"$N", n}}));
 }
 
 //===----------------------------------------------------------------------===//
@@ -550,10 +561,17 @@ std::string pool(int h, int c, int k, int s, int p, const char *op,
                  const char *init) {
   int q = h + 2 * p, o = (q - k) / s + 1;
   auto text = [](int value) { return std::to_string(value); };
-  return with(kPool, {{"$F", op}, {"$I", init}, {"$A", text(q * q * c)},
-                      {"$B", text(q * c)}, {"$D", text((p * q + p) * c)},
-                      {"$H", text(h)}, {"$C", text(c)}, {"$O", text(o)},
-                      {"$Q", text(q)}, {"$P", text(p)}, {"$K", text(k)},
+  return with(kPool, {{"$F", op},
+                      {"$I", init},
+                      {"$A", text(q * q * c)},
+                      {"$B", text(q * c)},
+                      {"$D", text((p * q + p) * c)},
+                      {"$H", text(h)},
+                      {"$C", text(c)},
+                      {"$O", text(o)},
+                      {"$Q", text(q)},
+                      {"$P", text(p)},
+                      {"$K", text(k)},
                       {"$S", text(s)}});
 }
 
@@ -596,8 +614,11 @@ func.func @kernel(%y: memref<?x4x4x$Cxf32>, %o: memref<?x7x7x$Cxf32>, %w: memref
   %s = memref.subview %p[0, 1, 1, 0] [%n, 7, 7, $C] [1, 1, 1, 1] : memref<?x9x9x$Cxf32> to memref<?x7x7x$Cxf32, strided<[$A, $B, $C, 1], offset: $D>>
   memref.copy %s, %o : memref<?x7x7x$Cxf32, strided<[$A, $B, $C, 1], offset: $D>> to memref<?x7x7x$Cxf32>
   return
-})", {{"$A", std::to_string(81 * atoi(c))}, {"$B", std::to_string(9 * atoi(c))},
-      {"$D", std::to_string(10 * atoi(c))}, {"$C", c}}));
+})",
+               {{"$A", std::to_string(81 * atoi(c))},
+                {"$B", std::to_string(9 * atoi(c))},
+                {"$D", std::to_string(10 * atoi(c))},
+                {"$C", c}}));
 }
 
 } // namespace
