@@ -23,9 +23,9 @@ void buildKernelsPipeline(OpPassManager &pm) {
 }
 
 void registerKernelsPipeline() {
-  PassPipelineRegistration<>(
-      "codegen-kernels", "Kernels of linalg ops on memrefs to vector loops",
-      buildKernelsPipeline);
+  PassPipelineRegistration<>("codegen-kernels",
+                             "Kernels of linalg ops on memrefs to vector loops",
+                             buildKernelsPipeline);
 }
 
 } // namespace cornu::codegen

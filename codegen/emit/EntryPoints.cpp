@@ -56,8 +56,7 @@ private:
   //===--- Their parts ----------------------------------------------------===//
   /// `int NAME_<suffix>(arguments)`; leaves the builder in its body, which
   /// runs if the checks passed. `batch` is an argument, or negative.
-  LLVM::LLVMFuncOp begin(StringRef suffix, ArrayRef<Type> arguments,
-                         int batch);
+  LLVM::LLVMFuncOp begin(StringRef suffix, ArrayRef<Type> arguments, int batch);
   void end(LLVM::LLVMFuncOp function);
   /// Calls the entry with its arguments; checks their number and types.
   LogicalResult call(func::FuncOp entry, ArrayRef<Value> pointers,
@@ -101,18 +100,18 @@ private:
 LLVM::LLVMFuncOp EntryBuilder::begin(StringRef suffix, ArrayRef<Type> arguments,
                                      int batch) {
   b.setInsertionPointToEnd(module.getBody());
-  auto function = LLVM::LLVMFuncOp::create(
-      b, loc(), model.name + "_" + suffix.str(),
-      LLVM::LLVMFunctionType::get(i32, arguments));
+  auto function =
+      LLVM::LLVMFuncOp::create(b, loc(), model.name + "_" + suffix.str(),
+                               LLVM::LLVMFunctionType::get(i32, arguments));
   setBaselineCpu(function, target);
   Block *block = function.addEntryBlock(b);
   b.setInsertionPointToStart(block);
 
-  Value status = LLVM::ConstantOp::create(b, loc(), i32,
-                                          b.getI32IntegerAttr(CORNU_OK));
+  Value status =
+      LLVM::ConstantOp::create(b, loc(), i32, b.getI32IntegerAttr(CORNU_OK));
   auto refuse = [&](Value ok, int code) {
-    Value refusal = LLVM::ConstantOp::create(b, loc(), i32,
-                                             b.getI32IntegerAttr(code));
+    Value refusal =
+        LLVM::ConstantOp::create(b, loc(), i32, b.getI32IntegerAttr(code));
     status = LLVM::SelectOp::create(b, loc(), ok, status, refusal);
   };
   if (batch >= 0) {
@@ -128,8 +127,8 @@ LLVM::LLVMFuncOp EntryBuilder::begin(StringRef suffix, ArrayRef<Type> arguments,
     refuse(LLVM::CallOp::create(b, loc(), cpuCheck, ValueRange{}).getResult(),
            CORNU_UNSUPPORTED_CPU);
   Value zero = LLVM::ConstantOp::create(b, loc(), i32, b.getI32IntegerAttr(0));
-  Value ok = LLVM::ICmpOp::create(b, loc(), LLVM::ICmpPredicate::eq, status,
-                                  zero);
+  Value ok =
+      LLVM::ICmpOp::create(b, loc(), LLVM::ICmpPredicate::eq, status, zero);
   checked = scf::IfOp::create(b, loc(), ok, /*withElseRegion=*/false);
   LLVM::ReturnOp::create(b, loc(), status);
   b.setInsertionPointToStart(checked.thenBlock());
@@ -160,8 +159,7 @@ Value EntryBuilder::toMemRef(MemRefType type, Value address, Value size) {
 
 LogicalResult EntryBuilder::call(func::FuncOp entry, ArrayRef<Value> pointers,
                                  ArrayRef<Value> sizes) {
-  if (entry.getNumArguments() != pointers.size() ||
-      entry.getNumResults() != 0)
+  if (entry.getNumArguments() != pointers.size() || entry.getNumResults() != 0)
     return entry.emitError("entry '")
            << entry.getName() << "' has " << entry.getNumArguments()
            << " arguments and " << entry.getNumResults()
@@ -171,9 +169,9 @@ LogicalResult EntryBuilder::call(func::FuncOp entry, ArrayRef<Value> pointers,
   for (auto [i, address, size] : llvm::enumerate(pointers, sizes)) {
     Type type = entry.getArgument(i).getType();
     if (auto memref = dyn_cast<MemRefType>(type)) {
-      bool leadingOnly = llvm::none_of(memref.getShape().drop_front(
-                                           memref.getRank() ? 1 : 0),
-                                       ShapedType::isDynamic);
+      bool leadingOnly =
+          llvm::none_of(memref.getShape().drop_front(memref.getRank() ? 1 : 0),
+                        ShapedType::isDynamic);
       if (!memref.getLayout().isIdentity() || !leadingOnly)
         return entry.emitError("entry '")
                << entry.getName() << "' has argument #" << i << " of type "
@@ -201,8 +199,8 @@ Value EntryBuilder::element(Value array, int64_t i) {
 /// The size of the scratch block as the entry's memref has it. The workers'
 /// part counts once: no kernel asks for its size.
 Value EntryBuilder::scratchSize(const cornu_scratch &scratch, Value batch) {
-  Value bytes = LLVM::MulOp::create(b, loc(), batch,
-                                    constant(scratch.per_sample));
+  Value bytes =
+      LLVM::MulOp::create(b, loc(), batch, constant(scratch.per_sample));
   return LLVM::AddOp::create(b, loc(), bytes,
                              constant(scratch.fixed + scratch.per_worker));
 }
@@ -213,14 +211,14 @@ FailureOr<LLVM::LLVMFuncOp> EntryBuilder::buildInitialize() {
   LLVM::LLVMFuncOp function = begin("initialize", {pointer, i64}, -1);
   Value state = function.getArgument(0);
   Value size = constant(model.stateBytes);
-  Value zero = LLVM::ConstantOp::create(b, loc(), b.getI8Type(),
-                                        b.getI8IntegerAttr(0));
+  Value zero =
+      LLVM::ConstantOp::create(b, loc(), b.getI8Type(), b.getI8IntegerAttr(0));
   LLVM::MemsetOp::create(b, loc(), state, zero, size, /*isVolatile=*/false);
   if (failed(call(values, {state}, {size})))
     return failure();
   if (func::FuncOp initialize = entry("initialize"))
-    if (failed(call(initialize, {state, function.getArgument(1)},
-                    {size, size})))
+    if (failed(
+            call(initialize, {state, function.getArgument(1)}, {size, size})))
       return failure();
   end(function);
   return function;
@@ -232,8 +230,9 @@ LLVM::LLVMFuncOp EntryBuilder::buildResetMetrics() {
     Value zero = LLVM::ConstantOp::create(b, loc(), b.getI8Type(),
                                           b.getI8IntegerAttr(0));
     LLVM::MemsetOp::create(
-        b, loc(), offset(function.getArgument(0), constant(model.metricsOffset)),
-        zero, constant(model.metricsBytes), /*isVolatile=*/false);
+        b, loc(),
+        offset(function.getArgument(0), constant(model.metricsOffset)), zero,
+        constant(model.metricsBytes), /*isVolatile=*/false);
   }
   end(function);
   return function;
@@ -268,8 +267,7 @@ LogicalResult EntryBuilder::reportMetrics(Value state, Value metrics,
     return success();
   Value wanted = LLVM::XOrOp::create(
       b, loc(), isNull(metrics),
-      LLVM::ConstantOp::create(b, loc(), b.getI1Type(),
-                               b.getBoolAttr(true)));
+      LLVM::ConstantOp::create(b, loc(), b.getI1Type(), b.getBoolAttr(true)));
   auto report = scf::IfOp::create(b, loc(), wanted, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(report.thenBlock());
@@ -301,10 +299,10 @@ EntryBuilder::buildStep(StringRef name, const cornu_scratch &scratch) {
   // [ ones: batch floats, padded | the entry's scratch ]
   Value padded = LLVM::AndOp::create(
       b, loc(),
-      LLVM::AddOp::create(b, loc(),
-                          LLVM::MulOp::create(b, loc(), batch,
-                                              constant(sizeof(float))),
-                          constant(CORNU_ALIGNMENT - 1)),
+      LLVM::AddOp::create(
+          b, loc(),
+          LLVM::MulOp::create(b, loc(), batch, constant(sizeof(float))),
+          constant(CORNU_ALIGNMENT - 1)),
       constant(-int64_t(CORNU_ALIGNMENT)));
   Value ownScratch = offset(block, padded);
 
@@ -322,8 +320,7 @@ EntryBuilder::buildStep(StringRef name, const cornu_scratch &scratch) {
     anyAbsent = anyAbsent
                     ? LLVM::OrOp::create(b, loc(), anyAbsent, absent).getRes()
                     : absent;
-    pointers.push_back(
-        LLVM::SelectOp::create(b, loc(), absent, block, given));
+    pointers.push_back(LLVM::SelectOp::create(b, loc(), absent, block, given));
   }
   if (anyAbsent) {
     auto fill =
@@ -401,24 +398,22 @@ void EntryBuilder::addSerialRuntime() {
     symbols.insert(function);
   };
   Type none = LLVM::LLVMVoidType::get(b.getContext());
-  define("cornu_parallel_for", none, {pointer, pointer, i64},
-         [&](Block *block) {
-           Value task = block->getArgument(0), context = block->getArgument(1);
-           Value worker = constant(0);
-           auto type = LLVM::LLVMFunctionType::get(none, {pointer, i64, i64});
-           scf::ForOp::create(
-               b, loc(), worker, block->getArgument(2), constant(1),
-               ValueRange{},
-               [&](OpBuilder &b, Location loc, Value i, ValueRange) {
-                 LLVM::CallOp::create(b, loc, type,
-                                      ValueRange{task, context, i, worker});
-                 scf::YieldOp::create(b, loc);
-               });
-           LLVM::ReturnOp::create(b, loc(), ValueRange{});
-         });
-  define("cornu_worker_count", i64, {}, [&](Block *) {
-    LLVM::ReturnOp::create(b, loc(), constant(1));
-  });
+  define(
+      "cornu_parallel_for", none, {pointer, pointer, i64}, [&](Block *block) {
+        Value task = block->getArgument(0), context = block->getArgument(1);
+        Value worker = constant(0);
+        auto type = LLVM::LLVMFunctionType::get(none, {pointer, i64, i64});
+        scf::ForOp::create(
+            b, loc(), worker, block->getArgument(2), constant(1), ValueRange{},
+            [&](OpBuilder &b, Location loc, Value i, ValueRange) {
+              LLVM::CallOp::create(b, loc, type,
+                                   ValueRange{task, context, i, worker});
+              scf::YieldOp::create(b, loc);
+            });
+        LLVM::ReturnOp::create(b, loc(), ValueRange{});
+      });
+  define("cornu_worker_count", i64, {},
+         [&](Block *) { LLVM::ReturnOp::create(b, loc(), constant(1)); });
 }
 
 LogicalResult EntryBuilder::build(bool program) {
@@ -443,8 +438,8 @@ LogicalResult EntryBuilder::build(bool program) {
   addSerialRuntime();
   addDescriptor(module, model, entries, program);
   // Nothing else is seen from outside: LLVM drops it where it is not used.
-  auto internal = LLVM::LinkageAttr::get(b.getContext(),
-                                         LLVM::Linkage::Internal);
+  auto internal =
+      LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal);
   for (auto function : module.getOps<func::FuncOp>()) {
     function.setPrivate();
     if (!function.isExternal())
@@ -472,8 +467,7 @@ struct EntryPoints : PassWrapper<EntryPoints, OperationPass<ModuleOp>> {
     if (!module->hasAttr(modelAttrName))
       return;
     auto model = ModelDescriptor::read(module);
-    if (failed(model) ||
-        failed(EntryBuilder(module, *model).build(program)))
+    if (failed(model) || failed(EntryBuilder(module, *model).build(program)))
       return signalPassFailure();
     dropVariables(module);
   }

@@ -39,10 +39,10 @@ struct Format {
   double roundToInteger; ///< 1.5 * 2^mantissa: adding it rounds to an integer
   double ln2High;        ///< ln 2 with trailing zeros: exact times an exponent
   double ln2Low;
-  double expLow, expHigh;      ///< beyond, exp is 0 or infinite
-  double expm1Low;             ///< below, expm1 is -1
+  double expLow, expHigh; ///< beyond, exp is 0 or infinite
+  double expm1Low;        ///< below, expm1 is -1
   double smallestNormal;
-  double denormalScale;        ///< makes a denormal normal
+  double denormalScale; ///< makes a denormal normal
   int denormalExponent;
   int mantissa, bias;
   int64_t twoThirds; ///< bits of 2/3
@@ -50,14 +50,28 @@ struct Format {
 };
 
 namespace p = polynomials;
-const Format format32 = {0x1.8p23, 0x1.62e4p-1, 0x1.7f7d1cf79abcap-20,
-                         -104.0, 89.0, -20.0, 0x1p-126, 0x1p23, -23, 23, 127,
-                         0x3f2aaaab, p::expF32, p::expm1F32, p::logF32,
+const Format format32 = {0x1.8p23,  0x1.62e4p-1, 0x1.7f7d1cf79abcap-20,
+                         -104.0,    89.0,        -20.0,
+                         0x1p-126,  0x1p23,      -23,
+                         23,        127,         0x3f2aaaab,
+                         p::expF32, p::expm1F32, p::logF32,
                          p::tanhF32};
-const Format format64 = {0x1.8p52, 0x1.62e42fefa2p-1, 0x1.9ef35793c7673p-41,
-                         -746.0, 710.0, -40.0, 0x1p-1022, 0x1p52, -52, 52,
-                         1023, 0x3fe5555555555555, p::expF64, p::expm1F64,
-                         p::logF64, p::tanhF64};
+const Format format64 = {0x1.8p52,
+                         0x1.62e42fefa2p-1,
+                         0x1.9ef35793c7673p-41,
+                         -746.0,
+                         710.0,
+                         -40.0,
+                         0x1p-1022,
+                         0x1p52,
+                         -52,
+                         52,
+                         1023,
+                         0x3fe5555555555555,
+                         p::expF64,
+                         p::expm1F64,
+                         p::logF64,
+                         p::tanhF64};
 
 const Format &formatOf(const MathBuilder &m) {
   return m.isF64() ? format64 : format32;
@@ -66,8 +80,7 @@ const Format &formatOf(const MathBuilder &m) {
 /// 2^n for an integer n whose power is a normal number.
 Value powerOfTwo(MathBuilder &m, Value n) {
   const Format &f = formatOf(m);
-  return m.toFloatBits(
-      m.shiftLeft(m.addInt(n, m.integer(f.bias)), f.mantissa));
+  return m.toFloatBits(m.shiftLeft(m.addInt(n, m.integer(f.bias)), f.mantissa));
 }
 
 /// x = n ln2 + r: `rounded` is n + roundToInteger; returns r and n as integer.
@@ -86,13 +99,12 @@ Value buildExp(MathBuilder &m, Value x, bool bounded = false) {
   const Format &f = formatOf(m);
   if (!bounded)
     x = m.clamp(x, f.expLow, f.expHigh);
-  Value rounded = m.mulAdd(x, m.constant(1 / std::log(2.0)),
-                           m.constant(f.roundToInteger));
+  Value rounded =
+      m.mulAdd(x, m.constant(1 / std::log(2.0)), m.constant(f.roundToInteger));
   auto [r, n] = reduceByLn2(m, x, rounded);
   // exp(r) = 1 + (r + r^2 q(r))
   Value q = m.polynomial(f.exp, r);
-  Value result =
-      m.add(m.constant(1), m.mulAdd(m.mul(q, r), r, r));
+  Value result = m.add(m.constant(1), m.mulAdd(m.mul(q, r), r, r));
   if (bounded)
     return m.mul(result, powerOfTwo(m, n));
   // In two steps, since 2^n itself may be infinite or zero.
@@ -123,8 +135,7 @@ Value buildExpm1(MathBuilder &m, Value x0) {
 Value buildLog(MathBuilder &m, Value x) {
   const Format &f = formatOf(m);
   Value tiny = m.compare(Cmp::OLT, x, m.constant(f.smallestNormal));
-  Value normal =
-      m.select(tiny, m.mul(x, m.constant(f.denormalScale)), x);
+  Value normal = m.select(tiny, m.mul(x, m.constant(f.denormalScale)), x);
   // x = 2^e (1 + t) with 1 + t in [2/3, 4/3)
   Value bits = m.toIntegerBits(normal);
   Value shifted = m.subInt(bits, m.integer(f.twoThirds));
@@ -138,15 +149,13 @@ Value buildLog(MathBuilder &m, Value x) {
   Value tail = m.mul(m.mul(square, t), m.polynomial(f.log, t));
   tail = m.mulAdd(exponent, m.constant(f.ln2Low), tail);
   tail = m.subMul(tail, m.constant(0.5), square);
-  Value result =
-      m.mulAdd(exponent, m.constant(f.ln2High), m.add(t, tail));
+  Value result = m.mulAdd(exponent, m.constant(f.ln2High), m.add(t, tail));
   // Infinity and NaN give themselves.
+  result = m.select(m.compare(Cmp::OLT, x, m.constant(infinity)), result, x);
   result =
-      m.select(m.compare(Cmp::OLT, x, m.constant(infinity)), result, x);
-  result = m.select(m.compare(Cmp::OLT, x, m.constant(0)), m.constant(nan),
-                    result);
-  return m.select(m.compare(Cmp::OEQ, x, m.constant(0)),
-                  m.constant(-infinity), result);
+      m.select(m.compare(Cmp::OLT, x, m.constant(0)), m.constant(nan), result);
+  return m.select(m.compare(Cmp::OEQ, x, m.constant(0)), m.constant(-infinity),
+                  result);
 }
 
 /// log(1 + x) = log(u) + (x - (u - 1)) / u, where u is 1 + x rounded.
@@ -154,8 +163,7 @@ Value buildLog1p(MathBuilder &m, Value x) {
   Value u = m.add(x, m.constant(1));
   Value lost = m.sub(x, m.sub(u, m.constant(1)));
   Value result = m.add(buildLog(m, u), m.div(lost, u));
-  result =
-      m.select(m.compare(Cmp::OLT, x, m.constant(infinity)), result, x);
+  result = m.select(m.compare(Cmp::OLT, x, m.constant(infinity)), result, x);
   result = m.select(m.compare(Cmp::OEQ, x, m.constant(-1)),
                     m.constant(-infinity), result);
   return m.copySign(result, x);
@@ -169,10 +177,10 @@ Value buildTanh(MathBuilder &m, Value x) {
                          magnitude, magnitude);
   Value bounded = m.minimum(magnitude, 20);
   Value e = buildExp(m, m.add(bounded, bounded), /*bounded=*/true);
-  Value large = m.sub(m.constant(1),
-                      m.div(m.constant(2), m.add(e, m.constant(1))));
-  Value result = m.select(
-      m.compare(Cmp::OLT, magnitude, m.constant(0.625)), small, large);
+  Value large =
+      m.sub(m.constant(1), m.div(m.constant(2), m.add(e, m.constant(1))));
+  Value result =
+      m.select(m.compare(Cmp::OLT, magnitude, m.constant(0.625)), small, large);
   return m.copySign(result, x);
 }
 
@@ -185,12 +193,11 @@ Value buildErf(MathBuilder &m, Value x) {
     tail = p::erfLargeF64;
   }
   Value magnitude = m.abs(x);
-  Value small = m.mulAdd(m.polynomial(nearZero, m.mul(x, x)), magnitude,
-                         magnitude);
+  Value small =
+      m.mulAdd(m.polynomial(nearZero, m.mul(x, x)), magnitude, magnitude);
   Value t = m.minimum(magnitude, wide ? 6 : 4);
   Value exponent = m.negate(m.mulAdd(m.polynomial(tail, t), t, t));
-  Value large =
-      m.sub(m.constant(1), buildExp(m, exponent, /*bounded=*/true));
+  Value large = m.sub(m.constant(1), buildExp(m, exponent, /*bounded=*/true));
   Value result =
       m.select(m.compare(Cmp::OLT, magnitude, m.constant(wide ? 1 : 0.925)),
                small, large);
@@ -206,17 +213,15 @@ Value buildPow(MathBuilder &m, Value x, Value y) {
   Value zero = m.constant(0), one = m.constant(1);
   Value integer = m.compare(Cmp::OEQ, m.roundEven(y), y);
   Value half = m.mul(y, m.constant(0.5));
-  Value odd =
-      m.andBits(integer, m.compare(Cmp::UNE, m.roundEven(half), half));
+  Value odd = m.andBits(integer, m.compare(Cmp::UNE, m.roundEven(half), half));
   Value signedResult = m.select(odd, m.copySign(result, x), result);
   Value negative = m.andBits(m.compare(Cmp::OLT, x, zero),
                              m.compare(Cmp::OGT, x, m.constant(-infinity)));
   Value valid = m.select(integer, signedResult, m.constant(nan));
   result = m.select(negative, valid, signedResult);
   // (±1)^±inf is 1; x^0 and 1^y are 1 even for NaN.
-  Value unit =
-      m.andBits(m.compare(Cmp::OEQ, magnitude, one),
-                m.compare(Cmp::OEQ, m.abs(y), m.constant(infinity)));
+  Value unit = m.andBits(m.compare(Cmp::OEQ, magnitude, one),
+                         m.compare(Cmp::OEQ, m.abs(y), m.constant(infinity)));
   result = m.select(unit, one, result);
   result = m.select(m.compare(Cmp::OEQ, y, zero), one, result);
   return m.select(m.compare(Cmp::OEQ, x, one), one, result);
@@ -230,14 +235,13 @@ Value buildQuadrant(MathBuilder &m, Value r, Value quadrant) {
       -1.98412698298579493134e-04, 2.75573137070700676789e-06,
       -2.50507602534068634195e-08, 1.58969099521155010221e-10};
   static const double cosTail[] = {
-      4.16666666666666019037e-02,  -1.38888888888741095749e-03,
-      2.48015872894767294178e-05,  -2.75573143513906633035e-07,
-      2.08757232129817482790e-09,  -1.13596475577881948265e-11};
+      4.16666666666666019037e-02, -1.38888888888741095749e-03,
+      2.48015872894767294178e-05, -2.75573143513906633035e-07,
+      2.08757232129817482790e-09, -1.13596475577881948265e-11};
   Value z = m.mul(r, r);
   Value sine = m.mulAdd(m.mul(m.polynomial(sinTail, z), z), r, r);
-  Value cosine = m.mulAdd(
-      m.mul(z, z), m.polynomial(cosTail, z),
-      m.subMul(m.constant(1), m.constant(0.5), z));
+  Value cosine = m.mulAdd(m.mul(z, z), m.polynomial(cosTail, z),
+                          m.subMul(m.constant(1), m.constant(0.5), z));
   Value odd = m.compareInt(m.andInt(quadrant, m.integer(1)), m.integer(0));
   Value result = m.select(odd, sine, cosine);
   Value sign = m.shiftLeft(m.andInt(quadrant, m.integer(2)), 62);
@@ -267,8 +271,8 @@ Value buildSinCosF32(MathBuilder &m, Value x, int64_t shift, Value table) {
   Value high = m.gather(table, k, 0);
   Value low = m.gather(table, k, 106);
   MathBuilder wide = m.withWidth(64);
-  Value scale = wide.toFloatBits(wide.shiftLeft(
-      wide.subInt(wide.integer(1023), wide.extendInt(k)), 52));
+  Value scale = wide.toFloatBits(
+      wide.shiftLeft(wide.subInt(wide.integer(1023), wide.extendInt(k)), 52));
   Value mantissa = wide.mul(wide.extend(x), scale);
   Value turns = wide.mul(mantissa, high); // exact: 24 and 29 bits
   Value rounding = wide.constant(format64.roundToInteger);
@@ -372,8 +376,8 @@ struct ExpandPow : OpRewritePattern<math::PowFOp> {
       return failure();
     MathBuilder m(rewriter, op.getLoc(), op.getType());
     MathBuilder wide = m.withWidth(64);
-    Value result = buildPow(wide, wide.extend(op.getLhs()),
-                            wide.extend(op.getRhs()));
+    Value result =
+        buildPow(wide, wide.extend(op.getLhs()), wide.extend(op.getRhs()));
     rewriter.replaceOp(op, m.isF64() ? result : wide.truncate(result));
     return success();
   }
@@ -502,9 +506,9 @@ struct ExpandRounding : RewritePattern {
     else if (name == "math.round") {
       result = correct(even, Cmp::OGT, magnitude, -1);
       Value rest = m.sub(magnitude, result);
-      result = m.add(result,
-                     m.select(m.compare(Cmp::OGE, rest, m.constant(0.5)),
-                              m.constant(1), zero));
+      result =
+          m.add(result, m.select(m.compare(Cmp::OGE, rest, m.constant(0.5)),
+                                 m.constant(1), zero));
     }
     result = m.copySign(result, x);
     if (name == "math.floor")
@@ -556,8 +560,7 @@ struct ExpandMath : PassWrapper<ExpandMath, OperationPass<ModuleOp>> {
       return signalPassFailure();
     bool failed = false;
     module.walk([&](Operation *op) {
-      if (!isa_and_nonnull<math::MathDialect>(op->getDialect()) ||
-          isNative(op))
+      if (!isa_and_nonnull<math::MathDialect>(op->getDialect()) || isNative(op))
         return;
       op->emitOpError("has no expansion into instructions");
       failed = true;

@@ -81,7 +81,8 @@ private:
        << "_predict(state, inputs, 1, outputs, scratch);\n *\n"
        << " * Blocks start at multiples of CORNU_ALIGNMENT bytes. Nothing is "
           "allocated. Each\n"
-       << " * function may run on several threads at once with separate scratch "
+       << " * function may run on several threads at once with separate "
+          "scratch "
           "blocks, and\n"
        << " * with separate states if it changes the state. Status codes: "
           "CORNU_OK,\n"
@@ -136,8 +137,7 @@ private:
     os << "#define " << upper << "_NUM_" << kind << "S " << tensors.size()
        << "\n";
     for (auto [i, tensor] : llvm::enumerate(tensors)) {
-      std::string prefix =
-          (upper + "_" + kind + "_" + llvm::Twine(i)).str();
+      std::string prefix = (upper + "_" + kind + "_" + llvm::Twine(i)).str();
       os << "/* " << kind.lower() << "s[" << i << "]: " << arrayOf(tensor);
       if (tensor.upperBound)
         os << ", values below " << tensor.upperBound;
@@ -161,8 +161,8 @@ private:
        << "#define " << upper << "_NUM_METRICS " << model.metricNames.size()
        << "\n";
     for (auto [i, metric] : llvm::enumerate(model.metricNames))
-      os << "#define " << upper << "_METRIC_" << i << "_NAME "
-         << quoted(metric) << "\n";
+      os << "#define " << upper << "_METRIC_" << i << "_NAME " << quoted(metric)
+         << "\n";
     os << "\n";
   }
 
@@ -173,7 +173,8 @@ private:
        << "/* Fills the state: the weights the model came with, or its "
           "initializers with the\n * seed. */\n"
        << "int " << name << "_initialize(void *state, uint64_t seed);\n\n"
-       << "/* outputs[i] receives batch samples. The state does not change. */\n"
+       << "/* outputs[i] receives batch samples. The state does not change. "
+          "*/\n"
        << "int " << name
        << "_predict(const void *state, const void *const *inputs, int64_t "
           "batch,\n                void *const *outputs, void *scratch);\n\n";

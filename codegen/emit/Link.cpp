@@ -43,11 +43,11 @@ public:
     // The modes of a file that open(2) makes: what the user's umask leaves.
     unsigned mask = fs::getUmask();
     unsigned mode = (executable ? 0777u : 0666u) & ~mask;
-    if (std::error_code code = fs::setPermissions(
-            file.TmpName, static_cast<fs::perms>(mode)))
-      return llvm::joinErrors(error("cannot write '" + path +
-                                    "': " + code.message()),
-                              file.discard());
+    if (std::error_code code =
+            fs::setPermissions(file.TmpName, static_cast<fs::perms>(mode)))
+      return llvm::joinErrors(
+          error("cannot write '" + path + "': " + code.message()),
+          file.discard());
     if (llvm::Error failure = file.keep(path))
       return error("cannot write '" + path +
                    "': " + llvm::toString(std::move(failure)));
@@ -83,8 +83,7 @@ llvm::Expected<std::string> findLinkDriver(const Target &target) {
     names.push_back(chosen);
   if (host.getArch() == target.triple.getArch())
     names.append({"cc", "gcc", "clang"});
-  std::string cross =
-      (target.triple.getArchName() + "-linux-gnu-gcc").str();
+  std::string cross = (target.triple.getArchName() + "-linux-gnu-gcc").str();
   names.push_back(cross);
   for (const std::string &name : names)
     if (auto path = llvm::sys::findProgramByName(name))
@@ -105,9 +104,8 @@ llvm::Error run(const std::string &program,
           llvm::sys::fs::createTemporaryFile("cornu-link", "log", log))
     return error("cannot make a temporary file: " + code.message());
   llvm::FileRemover remover(log);
-  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""),
-                                                llvm::StringRef(log),
-                                                llvm::StringRef(log)};
+  std::optional<llvm::StringRef> redirects[] = {
+      llvm::StringRef(""), llvm::StringRef(log), llvm::StringRef(log)};
   std::string message;
   int code = llvm::sys::ExecuteAndWait(program, words, std::nullopt, redirects,
                                        /*SecondsToWait=*/0, /*MemoryLimit=*/0,
@@ -136,9 +134,8 @@ llvm::Error link(llvm::StringRef path, Objects objects, const Target &target,
       return error("cannot make a temporary file: " + code.message());
     removers.push_back(std::make_unique<llvm::FileRemover>(objectPath));
     arguments.push_back(std::string(objectPath));
-    llvm::Error failure =
-        writeBytes(descriptor, llvm::StringRef(object.data(), object.size()),
-                   objectPath);
+    llvm::Error failure = writeBytes(
+        descriptor, llvm::StringRef(object.data(), object.size()), objectPath);
     llvm::sys::Process::SafelyCloseFileDescriptor(descriptor);
     if (failure)
       return failure;
@@ -174,8 +171,7 @@ llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents,
   }
   // A device such as /dev/null is written to, not replaced.
   llvm::sys::fs::file_status status;
-  if (!llvm::sys::fs::status(path, status) &&
-      llvm::sys::fs::exists(status) &&
+  if (!llvm::sys::fs::status(path, status) && llvm::sys::fs::exists(status) &&
       !llvm::sys::fs::is_regular_file(status)) {
     std::error_code code;
     llvm::raw_fd_ostream stream(path, code);
@@ -208,8 +204,8 @@ bool canMergeObjects(const Target &target) {
 llvm::Error writeObject(llvm::StringRef path, Objects objects,
                         const Target &target) {
   if (objects.size() == 1)
-    return writeFile(
-        path, llvm::StringRef(objects[0].data(), objects[0].size()));
+    return writeFile(path,
+                     llvm::StringRef(objects[0].data(), objects[0].size()));
   llvm::SmallString<128> joined;
   if (std::error_code code =
           llvm::sys::fs::createTemporaryFile("cornu-joined", "o", joined))

@@ -41,8 +41,7 @@ public:
       : type(value.getType()), converter(converter) {}
 
   static bool isSupported(Type type, const LLVMTypeConverter &converter) {
-    return bool(converter.convertType(type)) &&
-           !isa<UnrankedMemRefType>(type);
+    return bool(converter.convertType(type)) && !isa<UnrankedMemRefType>(type);
   }
 
   SmallVector<Value> unpack(OpBuilder &b, Location loc, Value value) const {
@@ -64,8 +63,7 @@ public:
     auto memref = dyn_cast<MemRefType>(type);
     if (!memref)
       return {converter.convertType(type)};
-    SmallVector<Type> types = {
-        LLVM::LLVMPointerType::get(memref.getContext())};
+    SmallVector<Type> types = {LLVM::LLVMPointerType::get(memref.getContext())};
     auto add = [&] { types.push_back(converter.getIndexType()); };
     forEachDynamic(
         memref, add, [&](unsigned) { add(); }, [&](unsigned) { add(); });
@@ -78,8 +76,8 @@ public:
       return UnrealizedConversionCastOp::create(b, loc, type, fields.front())
           .getResult(0);
     auto [strides, offset] = memref.getStridesAndOffset();
-    auto descriptor = MemRefDescriptor::poison(
-        b, loc, converter.convertType(memref));
+    auto descriptor =
+        MemRefDescriptor::poison(b, loc, converter.convertType(memref));
     descriptor.setAllocatedPtr(b, loc, fields.front());
     descriptor.setAlignedPtr(b, loc, fields.front());
     if (ShapedType::isStatic(offset))
@@ -157,9 +155,9 @@ LLVM::LLVMFuncOp Outliner::parallelFor(Location loc) {
     return existing;
   OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  auto type = LLVM::LLVMFunctionType::get(
-      LLVM::LLVMVoidType::get(b.getContext()),
-      {pointer, pointer, b.getI64Type()});
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                  {pointer, pointer, b.getI64Type()});
   auto function = LLVM::LLVMFuncOp::create(b, loc, parallelForName, type);
   symbols.insert(function);
   return function;
@@ -185,9 +183,9 @@ LLVM::LLVMFuncOp Outliner::createEntry(func::FuncOp tasks,
   for (const Capture &capture : captures) {
     SmallVector<Value> fields;
     for (Type type : capture.fieldTypes()) {
-      Value address = LLVM::GEPOp::create(
-          b, loc, pointer, contextType, block->getArgument(0),
-          ArrayRef<LLVM::GEPArg>{0, field++});
+      Value address = LLVM::GEPOp::create(b, loc, pointer, contextType,
+                                          block->getArgument(0),
+                                          ArrayRef<LLVM::GEPArg>{0, field++});
       fields.push_back(LLVM::LoadOp::create(b, loc, type, address));
     }
     arguments.push_back(capture.pack(b, loc, fields));
@@ -220,8 +218,8 @@ LogicalResult Outliner::outline(ParallelOp op) {
   // The task function: the body with captured values as arguments.
   OpBuilder b(op->getContext());
   b.setInsertionPointAfter(kernel);
-  SmallVector<Type> types(llvm::map_range(
-      captured, [](Value value) { return value.getType(); }));
+  SmallVector<Type> types(
+      llvm::map_range(captured, [](Value value) { return value.getType(); }));
   types.append(2, b.getIndexType());
   auto tasks = func::FuncOp::create(b, loc, (kernel.getName() + "_tasks").str(),
                                     b.getFunctionType(types, {}));
@@ -229,8 +227,7 @@ LogicalResult Outliner::outline(ParallelOp op) {
   symbols.insert(tasks);
   Block *block = tasks.addEntryBlock();
   IRMapping mapping;
-  mapping.map(captured.getArrayRef(),
-              block->getArguments().drop_back(2));
+  mapping.map(captured.getArrayRef(), block->getArguments().drop_back(2));
   mapping.map(op.getTask(), block->getArgument(captured.size()));
   mapping.map(op.getWorker(), block->getArgument(captured.size() + 1));
   b.setInsertionPointToStart(block);
@@ -291,8 +288,8 @@ LogicalResult Outliner::outline(ParallelOp op) {
                                     ArrayRef<LLVM::GEPArg>{0, field++});
             LLVM::StoreOp::create(b, loc, part, address);
           }
-        Value count = UnrealizedConversionCastOp::create(
-                          b, loc, b.getI64Type(), op.getCount())
+        Value count = UnrealizedConversionCastOp::create(b, loc, b.getI64Type(),
+                                                         op.getCount())
                           .getResult(0);
         Value function =
             LLVM::AddressOfOp::create(b, loc, pointer, entry.getName());
@@ -344,8 +341,8 @@ LogicalResult lowerWorkspace(ModuleOp module) {
     SmallVector<Value> sizes;
     if (!type.hasStaticShape())
       sizes.push_back(size);
-    op->getResult(0).replaceAllUsesWith(memref::ViewOp::create(
-        b, loc, type, workspace, offset, sizes));
+    op->getResult(0).replaceAllUsesWith(
+        memref::ViewOp::create(b, loc, type, workspace, offset, sizes));
     op->erase();
     return WalkResult::advance();
   });

@@ -35,9 +35,9 @@ public:
   bool isF64() const { return width == 64; }
   /// The same shape with elements of f32 or f64.
   MathBuilder withWidth(unsigned bits) const {
-    return MathBuilder(b, loc,
-                       shaped(bits == 64 ? Type(b.getF64Type())
-                                         : Type(b.getF32Type())));
+    return MathBuilder(
+        b, loc,
+        shaped(bits == 64 ? Type(b.getF64Type()) : Type(b.getF32Type())));
   }
 
   //===--- Floating point -------------------------------------------------===//
@@ -192,9 +192,8 @@ inline mlir::Value MathBuilder::gather(Value table, Value index,
   mlir::VectorType result = vector.clone(b.getF64Type());
   Value mask = splat(b.getBoolAttr(true), shaped(b.getI1Type()));
   Value other = splat(b.getF64FloatAttr(0), result);
-  return mlir::vector::GatherOp::create(b, loc, result, table,
-                                        mlir::ValueRange{base}, index, mask,
-                                        other);
+  return mlir::vector::GatherOp::create(
+      b, loc, result, table, mlir::ValueRange{base}, index, mask, other);
 }
 
 } // namespace cornu::codegen

@@ -105,40 +105,39 @@ std::vector<ModelTensor> readTensors(Reader &reader, DictionaryAttr model,
   return tensors;
 }
 
-std::vector<ModelVariable> readVariables(Reader &reader,
-                                         DictionaryAttr model) {
+std::vector<ModelVariable> readVariables(Reader &reader, DictionaryAttr model) {
   std::vector<ModelVariable> variables;
-  reader.each(model, "variables", [&](DictionaryAttr d,
-                                      const std::string &path) {
-    ModelVariable variable;
-    variable.name = reader.text(d, "name", path);
-    variable.offset = reader.number(d, "offset", path);
-    variable.value = reader.member<ElementsAttr>(d, "value", path, false);
-    auto attr = reader.member<TypeAttr>(d, "type", path);
-    auto type = attr ? dyn_cast<RankedTensorType>(attr.getValue()) : nullptr;
-    std::optional<cornu_dtype> dtype;
-    if (type)
-      dtype = dtypeOf(type.getElementType());
-    if (!type || !dtype || !type.hasStaticShape())
-      return reader.error(path + ".type is not a tensor of known shape");
-    variable.dtype = *dtype;
-    variable.shape = type.getShape().vec();
-    auto kind = llvm::StringSwitch<int>(reader.text(d, "kind", path))
-                    .Case("trainable", CORNU_TRAINABLE)
-                    .Case("non_trainable", CORNU_NON_TRAINABLE)
-                    .Case("optimizer", CORNU_OPTIMIZER)
-                    .Case("metric", CORNU_METRIC)
-                    .Case("random", CORNU_RANDOM)
-                    .Default(-1);
-    if (kind < 0)
-      return reader.error(path + ".kind is not a kind of variable");
-    variable.kind = cornu_variable_kind(kind);
-    variables.push_back(std::move(variable));
+  reader.each(
+      model, "variables", [&](DictionaryAttr d, const std::string &path) {
+        ModelVariable variable;
+        variable.name = reader.text(d, "name", path);
+        variable.offset = reader.number(d, "offset", path);
+        variable.value = reader.member<ElementsAttr>(d, "value", path, false);
+        auto attr = reader.member<TypeAttr>(d, "type", path);
+        auto type =
+            attr ? dyn_cast<RankedTensorType>(attr.getValue()) : nullptr;
+        std::optional<cornu_dtype> dtype;
+        if (type)
+          dtype = dtypeOf(type.getElementType());
+        if (!type || !dtype || !type.hasStaticShape())
+          return reader.error(path + ".type is not a tensor of known shape");
+        variable.dtype = *dtype;
+        variable.shape = type.getShape().vec();
+        auto kind = llvm::StringSwitch<int>(reader.text(d, "kind", path))
+                        .Case("trainable", CORNU_TRAINABLE)
+                        .Case("non_trainable", CORNU_NON_TRAINABLE)
+                        .Case("optimizer", CORNU_OPTIMIZER)
+                        .Case("metric", CORNU_METRIC)
+                        .Case("random", CORNU_RANDOM)
+                        .Default(-1);
+        if (kind < 0)
+          return reader.error(path + ".kind is not a kind of variable");
+        variable.kind = cornu_variable_kind(kind);
+        variables.push_back(std::move(variable));
+      });
+  llvm::sort(variables, [](const ModelVariable &a, const ModelVariable &b) {
+    return a.offset < b.offset;
   });
-  llvm::sort(variables,
-             [](const ModelVariable &a, const ModelVariable &b) {
-               return a.offset < b.offset;
-             });
   return variables;
 }
 
@@ -180,16 +179,14 @@ FailureOr<ModelDescriptor> ModelDescriptor::read(ModuleOp module) {
   model.outputs = readTensors(reader, attr, "outputs");
   model.targets = readTensors(reader, attr, "targets");
   model.variables = readVariables(reader, attr);
-  if (auto names =
-          reader.member<ArrayAttr>(attr, "metric_names", path, false))
+  if (auto names = reader.member<ArrayAttr>(attr, "metric_names", path, false))
     for (Attribute name : names)
       if (auto text = dyn_cast<StringAttr>(name))
         model.metricNames.push_back(text.str());
   reader.each(attr, "layers", [&](DictionaryAttr d, const std::string &p) {
-    model.layers.push_back({reader.text(d, "name", p),
-                            reader.text(d, "class_name", p),
-                            reader.text(d, "output_shape", p),
-                            reader.number(d, "parameters", p)});
+    model.layers.push_back(
+        {reader.text(d, "name", p), reader.text(d, "class_name", p),
+         reader.text(d, "output_shape", p), reader.number(d, "parameters", p)});
   });
   model.fixedBatch = reader.number(attr, "fixed_batch", path, false);
   model.stateBytes = reader.number(attr, "state_bytes", path);

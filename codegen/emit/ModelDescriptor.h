@@ -12,9 +12,9 @@
 #ifndef CORNU_CODEGEN_EMIT_MODELDESCRIPTOR_H
 #define CORNU_CODEGEN_EMIT_MODELDESCRIPTOR_H
 
-#include "runtime/include/cornu/model.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "runtime/include/cornu/model.h"
 #include <string>
 #include <vector>
 

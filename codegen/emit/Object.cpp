@@ -134,8 +134,7 @@ LogicalResult emitMachineCode(ModuleOp module,
     ok = compile(*parts.front(), target, options, outputs.front());
   } else {
     // Each part in a context of its own: contexts are not thread safe.
-    llvm::DefaultThreadPool pool(
-        llvm::hardware_concurrency(parts.size()));
+    llvm::DefaultThreadPool pool(llvm::hardware_concurrency(parts.size()));
     for (auto [part, output] : llvm::zip_equal(parts, outputs)) {
       llvm::SmallVector<char, 0> bitcode;
       llvm::raw_svector_ostream stream(bitcode);

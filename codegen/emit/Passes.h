@@ -34,9 +34,10 @@ std::unique_ptr<mlir::Pass> createLowerParallelPass();
 /// vectors, by polynomials: no call of libm remains.
 std::unique_ptr<mlir::Pass> createExpandMathPass();
 
-/// Adds the C interface to a module of entries on memrefs: entry points, weights
-/// and the descriptor, from the module's attribute `cornu.model`; with the name
-/// cornu_program for it if `program`. A module without the attribute stays.
+/// Adds the C interface to a module of entries on memrefs: entry points,
+/// weights and the descriptor, from the module's attribute `cornu.model`; with
+/// the name cornu_program for it if `program`. A module without the attribute
+/// stays.
 std::unique_ptr<mlir::Pass> createEntryPointsPass(bool program = false);
 
 /// The way from scheduled kernels to a module in the LLVM dialect.

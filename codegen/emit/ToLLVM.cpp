@@ -54,9 +54,9 @@ void registerEmitPasses() {
   registerPass(createLowerParallelPass);
   registerPass([] { return createEntryPointsPass(); });
   registerPass(createExpandMathPass);
-  PassPipelineRegistration<ToLLVMOptions>("codegen-to-llvm",
-                             "Scheduled kernels to the LLVM dialect",
-                             buildToLLVMPipeline);
+  PassPipelineRegistration<ToLLVMOptions>(
+      "codegen-to-llvm", "Scheduled kernels to the LLVM dialect",
+      buildToLLVMPipeline);
 }
 
 } // namespace cornu::codegen

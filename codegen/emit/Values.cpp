@@ -92,29 +92,28 @@ private:
       element = b.getI8Type();
     auto type = MemRefType::get({count}, element);
     Value offset = arith::ConstantIndexOp::create(b, loc, variable.offset);
-    Value view = memref::ViewOp::create(b, loc, type, state, offset,
-                                        ValueRange{});
+    Value view =
+        memref::ViewOp::create(b, loc, type, state, offset, ValueRange{});
     TypedAttr splat = cast<TypedAttr>(
         value.getElementType().isInteger(1)
             ? Attribute(b.getI8IntegerAttr(value.getSplatValue<bool>()))
             : value.getSplatValue<Attribute>());
     if (auto integer = dyn_cast<IntegerAttr>(splat))
-      splat = b.getIntegerAttr(
-          b.getIntegerType(element.getIntOrFloatBitWidth()),
-          integer.getValue());
+      splat =
+          b.getIntegerAttr(b.getIntegerType(element.getIntOrFloatBitWidth()),
+                           integer.getValue());
     if (splat.getType() != element) { // ui8 as i8
       type = MemRefType::get({count}, splat.getType());
       view = memref::ViewOp::create(b, loc, type, state, offset, ValueRange{});
     }
     Value constant = arith::ConstantOp::create(b, loc, splat);
-    scf::ForOp::create(
-        b, loc, arith::ConstantIndexOp::create(b, loc, 0),
-        arith::ConstantIndexOp::create(b, loc, count),
-        arith::ConstantIndexOp::create(b, loc, 1), ValueRange{},
-        [&](OpBuilder &b, Location loc, Value i, ValueRange) {
-          memref::StoreOp::create(b, loc, constant, view, i);
-          scf::YieldOp::create(b, loc);
-        });
+    scf::ForOp::create(b, loc, arith::ConstantIndexOp::create(b, loc, 0),
+                       arith::ConstantIndexOp::create(b, loc, count),
+                       arith::ConstantIndexOp::create(b, loc, 1), ValueRange{},
+                       [&](OpBuilder &b, Location loc, Value i, ValueRange) {
+                         memref::StoreOp::create(b, loc, constant, view, i);
+                         scf::YieldOp::create(b, loc);
+                       });
   }
 
   /// Collects adjacent variables into one constant.
@@ -154,9 +153,8 @@ private:
     Value base = MemRefDescriptor(descriptor).alignedPtr(b, loc);
     Value target = LLVM::GEPOp::create(
         b, loc, pointer, b.getI8Type(), base,
-        ArrayRef<LLVM::GEPArg>{
-            Value(LLVM::ConstantOp::create(b, loc, b.getI64Type(),
-                                           b.getI64IntegerAttr(start)))});
+        ArrayRef<LLVM::GEPArg>{Value(LLVM::ConstantOp::create(
+            b, loc, b.getI64Type(), b.getI64IntegerAttr(start)))});
     Value source = LLVM::AddressOfOp::create(b, loc, pointer, name);
     Value bytes = LLVM::ConstantOp::create(b, loc, b.getI64Type(),
                                            b.getI64IntegerAttr(size));

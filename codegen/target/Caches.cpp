@@ -60,7 +60,9 @@ int64_t readSize(const std::string &path) {
   if (!file)
     return 0;
   llvm::StringRef text = (*file)->getBuffer().trim();
-  int64_t unit = text.consume_back("K") ? KiB : text.consume_back("M") ? MiB : 1;
+  int64_t unit = text.consume_back("K")   ? KiB
+                 : text.consume_back("M") ? MiB
+                                          : 1;
   int64_t value = 0;
   return text.getAsInteger(10, value) ? 0 : value * unit;
 }

@@ -242,8 +242,7 @@ Target::createMachine(unsigned optimizationLevel) const {
   options.FunctionSections = true;
   options.DataSections = true;
   return std::unique_ptr<llvm::TargetMachine>(backend->createTargetMachine(
-      triple, cpu, features, options, llvm::Reloc::PIC_,
-      llvm::CodeModel::Small,
+      triple, cpu, features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
       *llvm::CodeGenOpt::getLevel(optimizationLevel)));
 }
 

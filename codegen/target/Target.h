@@ -3,8 +3,9 @@
 // A Target says what strategy and emission need to know about a processor: its
 // registers, vector width, fused multiply-add, caches and cores.
 //
-//   Target target = *Target::create(options, error);   // --target --mcpu --mattr
-//   target.attachTo(module);                           // codegen.target = {...}
+//   Target target = *Target::create(options, error);   // --target --mcpu
+//   --mattr target.attachTo(module);                           //
+//   codegen.target = {...}
 //   ...
 //   Target target = Target::of(op);                    // in any later pass
 //

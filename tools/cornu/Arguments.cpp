@@ -17,8 +17,7 @@ void printError(const llvm::Twine &message) {
 namespace {
 
 /// The option nearest to a mistyped one.
-llvm::StringRef nearest(llvm::StringRef word,
-                        llvm::ArrayRef<Option> options) {
+llvm::StringRef nearest(llvm::StringRef word, llvm::ArrayRef<Option> options) {
   llvm::StringRef best;
   unsigned bestDistance = 3;
   for (const Option &option : options) {
@@ -72,8 +71,8 @@ bool Arguments::parse(const Command &command,
     // An optional file name is a word of its own if it looks like one:
     // --static-lib NAME.a
     llvm::StringRef extension = llvm::StringRef(option->value).rtrim(']');
-    extension = extension.substr(std::min(extension.rfind('.'),
-                                          extension.size()));
+    extension =
+        extension.substr(std::min(extension.rfind('.'), extension.size()));
     if (optional && !hasText && !extension.empty() && i + 1 < words.size() &&
         llvm::StringRef(words[i + 1]).ends_with(extension)) {
       text = words[++i];
@@ -94,8 +93,8 @@ bool Arguments::parse(const Command &command,
     values[name] = text.str();
   }
   if (llvmWords.size() > 1)
-    return llvm::cl::ParseCommandLineOptions(
-        llvmWords.size(), llvmWords.data(), "", &llvm::errs());
+    return llvm::cl::ParseCommandLineOptions(llvmWords.size(), llvmWords.data(),
+                                             "", &llvm::errs());
   return true;
 }
 

@@ -3,14 +3,14 @@
 #include "codegen/emit/Header.h"
 #include "codegen/emit/Link.h"
 #include "codegen/emit/Object.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/JSON.h"
-#include "llvm/Support/Path.h"
-#include "llvm/Support/Threading.h"
 #include "passes/buffer/Buffer.h"
 #include "tools/cornu/Commands.h"
 #include "tools/cornu/Model.h"
 #include "tools/cornu/Stages.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Threading.h"
 
 using namespace mlir;
 
@@ -95,14 +95,16 @@ bool readOutput(const Arguments &arguments, llvm::StringRef model,
     return false;
   }
   if (options.output != Output::Text)
-    if (auto same = [&] {
-          bool result = false;
-          return !llvm::sys::fs::equivalent(options.path, model, result) &&
-                 result;
-        }();
+    if (auto same =
+            [&] {
+              bool result = false;
+              return !llvm::sys::fs::equivalent(options.path, model, result) &&
+                     result;
+            }();
         same) {
-      printError("the output '" + options.path + "' is the model itself; "
-                                                 "choose another with -o");
+      printError("the output '" + options.path +
+                 "' is the model itself; "
+                 "choose another with -o");
       return false;
     }
   if (options.output != Output::Text)
@@ -114,8 +116,9 @@ bool readOutput(const Arguments &arguments, llvm::StringRef model,
   } else if (stage == "asm") {
     options.assembly = true;
   } else if (stage == "ptx" || stage == "spirv") {
-    printError("--emit=" + stage + " needs code for a GPU, which this version "
-                                   "cannot make; it makes code for CPUs");
+    printError("--emit=" + stage +
+               " needs code for a GPU, which this version "
+               "cannot make; it makes code for CPUs");
     return false;
   } else {
     printError("no stage '" + stage +
@@ -134,10 +137,10 @@ bool readTarget(const Arguments &arguments, CompileOptions &options) {
     return false;
   }
   std::string error;
-  auto target = codegen::Target::create({triple.str(),
-                                         arguments.value("--mcpu").str(),
-                                         arguments.value("--mattr").str()},
-                                        error);
+  auto target =
+      codegen::Target::create({triple.str(), arguments.value("--mcpu").str(),
+                               arguments.value("--mattr").str()},
+                              error);
   if (!target) {
     printError(error);
     return false;
@@ -148,8 +151,7 @@ bool readTarget(const Arguments &arguments, CompileOptions &options) {
 
 bool readOptions(const Arguments &arguments, llvm::StringRef model,
                  CompileOptions &options) {
-  if (!readOutput(arguments, model, options) ||
-      !readTarget(arguments, options))
+  if (!readOutput(arguments, model, options) || !readTarget(arguments, options))
     return false;
   for (unsigned level = 0; level <= 3; ++level)
     if (arguments.has("-O" + std::to_string(level)))
@@ -211,8 +213,7 @@ void describeModel(ModuleOp module, const CompileOptions &options,
       rows.push_back(b.getDictionaryAttr(
           {b.getNamedAttr("name", b.getStringAttr(layer.name)),
            b.getNamedAttr("class_name", b.getStringAttr(layer.className)),
-           b.getNamedAttr("output_shape",
-                          b.getStringAttr(shapeText(layer))),
+           b.getNamedAttr("output_shape", b.getStringAttr(shapeText(layer))),
            b.getNamedAttr("parameters",
                           b.getI64IntegerAttr(layer.parameters))}));
     members.set("layers", b.getArrayAttr(rows));
@@ -253,18 +254,18 @@ bool writeOutput(ModuleOp module, const CompileOptions &options) {
     return false;
   switch (options.output) {
   case Output::Text:
-    return report(codegen::writeFile(
-        options.path,
-        llvm::StringRef(code.front().data(), code.front().size())));
+    return report(
+        codegen::writeFile(options.path, llvm::StringRef(code.front().data(),
+                                                         code.front().size())));
   case Output::Executable:
-    return report(codegen::linkExecutable(options.path, code, target,
-                                          {runtimeFolder()}));
+    return report(
+        codegen::linkExecutable(options.path, code, target, {runtimeFolder()}));
   case Output::Object:
     return report(codegen::writeObject(options.path, code, target)) &&
            writeHeaderBeside(options.path, *model);
   case Output::StaticLibrary:
-    return report(codegen::writeStaticLibrary(options.path, model->name,
-                                              code)) &&
+    return report(
+               codegen::writeStaticLibrary(options.path, model->name, code)) &&
            writeHeaderBeside(options.path, *model);
   case Output::SharedLibrary:
     return report(codegen::linkSharedLibrary(options.path, code, target)) &&
@@ -322,13 +323,11 @@ constexpr Option options[] = {
      "nn, graph, linalg, buffers, kernels, llvm, or asm"},
     {"--weights", "FILE",
      "Weights of a .json model: .weights.h5 or .safetensors"},
-    {"--optimizer", "SPEC",
-     "Instead of the model's own: a Keras name or JSON"},
+    {"--optimizer", "SPEC", "Instead of the model's own: a Keras name or JSON"},
     {"--loss", "SPEC", "Likewise the loss"},
     {"--metrics", "SPEC", "Likewise the metrics"},
     {"--inference-only", "", "Leave the training code out"},
-    {"--target", "TRIPLE",
-     "The machine to make code for; this one by default"},
+    {"--target", "TRIPLE", "The machine to make code for; this one by default"},
     {"--mcpu", "CPU",
      "native, or one that 'cornu targets' lists. Without --target the code\n"
      "is for the CPU of this machine; x86-64-v3 is portable"},
@@ -348,8 +347,8 @@ std::string shapeText(const frontend::LayerRow &layer) {
   for (const std::vector<int64_t> &shape : layer.outputShapes) {
     text += text.empty() ? "(" : ", (";
     for (size_t i = 0; i < shape.size(); ++i)
-      text += (i ? ", " : "") +
-              (shape[i] < 0 ? "None" : std::to_string(shape[i]));
+      text +=
+          (i ? ", " : "") + (shape[i] < 0 ? "None" : std::to_string(shape[i]));
     text += shape.size() == 1 ? ",)" : ")";
   }
   return text;
@@ -358,7 +357,8 @@ std::string shapeText(const frontend::LayerRow &layer) {
 const Command compileCommand = {
     "compile",
     "MODEL -o NAME [options]",
-    "Compiles a Keras model (.keras, .h5, .json, or .mlir from --emit) into an\n"
+    "Compiles a Keras model (.keras, .h5, .json, or .mlir from --emit) into "
+    "an\n"
     "executable that predicts, evaluates and trains, or into a library.\n"
     "--mlir-... options and -mllvm are handed to MLIR and LLVM.",
     "  cornu compile digits.json --optimizer=adam "

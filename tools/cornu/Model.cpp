@@ -3,10 +3,10 @@
 #include "tools/cornu/Model.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
+#include "tools/registry/Registry.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/WithColor.h"
-#include "tools/registry/Registry.h"
 
 using namespace mlir;
 
@@ -30,8 +30,8 @@ std::string placeOf(Location loc) {
   std::string place;
   loc->walk([&](Location inner) {
     if (auto file = dyn_cast<FileLineColLoc>(inner); file && place.empty())
-      place = (":" + Twine(file.getLine()) + ":" + Twine(file.getColumn()))
-                  .str();
+      place =
+          (":" + Twine(file.getLine()) + ":" + Twine(file.getColumn())).str();
     return WalkResult::advance();
   });
   return place;
@@ -85,9 +85,8 @@ std::optional<std::string> modelPath(const Arguments &arguments) {
     return arguments.positional().front();
   printError(arguments.positional().empty()
                  ? "no model given: a .keras, .json or .h5 file"
-                 : "more than one model given: '" +
-                       arguments.positional()[0] + "' and '" +
-                       arguments.positional()[1] + "'");
+                 : "more than one model given: '" + arguments.positional()[0] +
+                       "' and '" + arguments.positional()[1] + "'");
   return std::nullopt;
 }
 

@@ -7,10 +7,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/emit/Link.h"
-#include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/Path.h"
 #include "tools/cornu/Commands.h"
 #include "tools/cornu/Model.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
 #include <map>
 
 namespace cornu::tools {
@@ -259,9 +259,11 @@ constexpr Option options[] = {
 
 } // namespace
 
-const Command plotCommand = {"plot", "MODEL -o FILE.svg|FILE.html",
+const Command plotCommand = {"plot",
+                             "MODEL -o FILE.svg|FILE.html",
                              "Draws the graph of the layers.",
-                             "  cornu plot model.keras -o model.svg", options,
+                             "  cornu plot model.keras -o model.svg",
+                             options,
                              plot};
 
 } // namespace cornu::tools

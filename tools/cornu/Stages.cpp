@@ -81,8 +81,8 @@ Stage stageOf(ModuleOp module) {
   // Entries on memrefs, written by hand.
   auto predict =
       dyn_cast_or_null<FunctionOpInterface>(module.lookupSymbol("predict"));
-  if (predict && llvm::any_of(predict.getArgumentTypes(),
-                              llvm::IsaPred<MemRefType>))
+  if (predict &&
+      llvm::any_of(predict.getArgumentTypes(), llvm::IsaPred<MemRefType>))
     return Stage::Buffers;
   return Stage::NN;
 }

@@ -5,12 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "llvm/Support/FormatVariadic.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/buffer/Buffer.h"
 #include "tools/cornu/Commands.h"
 #include "tools/cornu/Model.h"
 #include "tools/cornu/Stages.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 
@@ -84,8 +84,8 @@ double flopsOf(Operation *op) {
     // transposed convolution has its output as an operand.
     auto kernel = cast<ShapedType>(op->getOperand(1).getType());
     double taps = elements(op->getOperand(1)) / kernel.getShape().back();
-    Value output = isa<nn::ConvolutionOp>(op) ? op->getResult(0)
-                                              : op->getOperand(0);
+    Value output =
+        isa<nn::ConvolutionOp>(op) ? op->getResult(0) : op->getOperand(0);
     return 2 * taps * elements(output);
   }
   if (nn::isElementwise(op))
@@ -133,20 +133,19 @@ void printTable(const frontend::ImportedModel &model) {
   bool chain = true;
   for (size_t i = 1; i < model.layers.size(); ++i) {
     const auto &inputs = model.layers[i].inputs;
-    chain &= inputs.empty() || (inputs.size() == 1 &&
-                                inputs[0] == model.layers[i - 1].name);
+    chain &= inputs.empty() ||
+             (inputs.size() == 1 && inputs[0] == model.layers[i - 1].name);
   }
   std::vector<std::vector<std::string>> rows = {
       {"Layer (type)", "Output Shape", "Param #"}};
   if (!chain)
     rows[0].push_back("Connected to");
   for (const frontend::LayerRow &layer : model.layers) {
-    rows.push_back({layer.name + " (" + layer.className + ")",
-                    shapeText(layer), grouped(layer.parameters)});
+    rows.push_back({layer.name + " (" + layer.className + ")", shapeText(layer),
+                    grouped(layer.parameters)});
     if (!chain)
-      rows.back().push_back(layer.inputs.empty()
-                                ? "-"
-                                : llvm::join(layer.inputs, ", "));
+      rows.back().push_back(
+          layer.inputs.empty() ? "-" : llvm::join(layer.inputs, ", "));
   }
   std::vector<size_t> widths(rows[0].size(), 0);
   for (const auto &row : rows)
@@ -162,40 +161,37 @@ void printTable(const frontend::ImportedModel &model) {
   printRule(widths, "└", "┴", "┘");
 }
 
+/// From the table of the state, which holds the optimizer's slots as well.
 void printParameters(ModuleOp module) {
-  int64_t trainable = 0, frozen = 0, optimizer = 0;
-  int64_t trainableBytes = 0, frozenBytes = 0, optimizerBytes = 0;
-  for (auto variable : module.getOps<nn::VariableOp>()) {
-    auto type = cast<ShapedType>(variable.getType());
-    int64_t count = type.getNumElements();
-    int64_t bytes = count * ((type.getElementTypeBitWidth() + 7) / 8);
-    switch (variable.getKind()) {
-    case nn::VariableKind::trainable:
-      trainable += count;
-      trainableBytes += bytes;
-      break;
-    case nn::VariableKind::non_trainable:
-      frozen += count;
-      frozenBytes += bytes;
-      break;
-    case nn::VariableKind::optimizer:
-      optimizer += count;
-      optimizerBytes += bytes;
-      break;
-    default:
-      break;
-    }
-  }
-  auto line = [](llvm::StringRef name, int64_t count, int64_t bytes) {
-    llvm::outs() << " " << name << ": " << grouped(count) << " ("
-                 << bytesText(bytes) << ")\n";
+  struct Count {
+    int64_t elements = 0, bytes = 0;
   };
-  line("Total params", trainable + frozen + optimizer,
-       trainableBytes + frozenBytes + optimizerBytes);
-  line("Trainable params", trainable, trainableBytes);
-  line("Non-trainable params", frozen, frozenBytes);
-  if (optimizer)
-    line("Optimizer params", optimizer, optimizerBytes);
+  llvm::StringMap<Count> counts;
+  auto model = module->getAttrOfType<DictionaryAttr>(buffer::kModelAttr);
+  for (auto row :
+       model.getAs<ArrayAttr>("variables").getAsRange<DictionaryAttr>()) {
+    auto type = cast<RankedTensorType>(row.getAs<TypeAttr>("type").getValue());
+    StringRef kind = row.getAs<StringAttr>("kind").getValue();
+    int64_t elements = type.getNumElements();
+    auto add = [&](StringRef to) {
+      counts[to].elements += elements;
+      counts[to].bytes += elements * ((type.getElementTypeBitWidth() + 7) / 8);
+    };
+    add(kind);
+    // Keras's total has no sums of metrics and no seeds.
+    if (kind != "metric" && kind != "random")
+      add("total");
+  }
+  auto line = [&](llvm::StringRef name, llvm::StringRef kind) {
+    Count count = counts[kind];
+    llvm::outs() << " " << name << ": " << grouped(count.elements) << " ("
+                 << bytesText(count.bytes) << ")\n";
+  };
+  line("Total params", "total");
+  line("Trainable params", "trainable");
+  line("Non-trainable params", "non_trainable");
+  if (counts.contains("optimizer"))
+    line("Optimizer params", "optimizer");
 }
 
 /// The scratch block of an entry, and the state.
@@ -205,14 +201,12 @@ void printMemory(ModuleOp module) {
     auto attr = d ? d.getAs<IntegerAttr>(key) : IntegerAttr();
     return attr ? double(attr.getInt()) : 0;
   };
-  llvm::outs() << " State: " << bytesText(number(model, "state_bytes"))
-               << "\n";
+  llvm::outs() << " State: " << bytesText(number(model, "state_bytes")) << "\n";
   auto line = [&](llvm::StringRef name, llvm::StringRef key) {
     auto scratch = model.getAs<DictionaryAttr>(key);
     llvm::outs() << " Memory to " << name << ": "
                  << bytesText(number(scratch, "fixed")) << " + "
-                 << bytesText(number(scratch, "per_sample"))
-                 << " per sample\n";
+                 << bytesText(number(scratch, "per_sample")) << " per sample\n";
   };
   line("predict", "predict_scratch");
   if (module.lookupSymbol("train_step"))
@@ -230,11 +224,9 @@ int summary(const Arguments &arguments) {
     return 1;
   ModuleOp module = *model->module;
   printTable(*model);
-  printParameters(module);
-  if (auto forward = module.lookupSymbol<func::FuncOp>("forward"))
-    llvm::outs() << " Work of a prediction: " << flopsText(flopsOf(forward))
-                 << "\n";
   llvm::outs().flush();
+  auto forward = module.lookupSymbol<func::FuncOp>("forward");
+  double work = forward ? flopsOf(forward) : 0;
   std::string error;
   auto target = codegen::Target::create({}, error);
   StageOptions options;
@@ -242,6 +234,8 @@ int summary(const Arguments &arguments) {
     options.target = *target;
   if (failed(runStages(module, Stage::Buffers, options)))
     return 1;
+  printParameters(module);
+  llvm::outs() << " Work of a prediction: " << flopsText(work) << "\n";
   printMemory(module);
   return 0;
 }
@@ -253,9 +247,12 @@ constexpr Option options[] = {
 } // namespace
 
 const Command summaryCommand = {
-    "summary", "MODEL",
+    "summary",
+    "MODEL",
     "Shows the layers as Keras's model.summary() does, the work and the "
     "memory.",
-    "  cornu summary model.keras", options, summary};
+    "  cornu summary model.keras",
+    options,
+    summary};
 
 } // namespace cornu::tools

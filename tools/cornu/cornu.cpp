@@ -9,12 +9,12 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
+#include "tools/cornu/Commands.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
-#include "tools/cornu/Commands.h"
 
 using namespace cornu;
 using namespace cornu::tools;
@@ -72,21 +72,26 @@ constexpr Option weightsOptions[] = {
 namespace cornu::tools {
 
 const Command targetsCommand = {
-    "targets", "", "Lists the machines that code can be made for.",
+    "targets",
+    "",
+    "Lists the machines that code can be made for.",
     "  cornu compile model.keras --target=aarch64-linux-gnu "
     "--mcpu=cortex-a72 -o model",
-    {}, targets};
+    {},
+    targets};
 
 const Command weightsCommand = {
-    "weights", "MODEL --from=FILE.safetensors -o NEW.keras",
+    "weights",
+    "MODEL --from=FILE.safetensors -o NEW.keras",
     "Puts trained weights back into a .keras file, which Keras loads.",
     "  ./model fit --input x.npy --target y.npy --save w.safetensors\n"
     "  cornu weights model.keras --from=w.safetensors -o trained.keras",
-    weightsOptions, weights};
+    weightsOptions,
+    weights};
 
 std::string runtimeFolder() {
-  llvm::SmallString<128> folder(llvm::sys::path::parent_path(
-      llvm::sys::path::parent_path(programPath)));
+  llvm::SmallString<128> folder(
+      llvm::sys::path::parent_path(llvm::sys::path::parent_path(programPath)));
   llvm::sys::path::append(folder, "lib");
   return std::string(folder);
 }

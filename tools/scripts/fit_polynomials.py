@@ -6,7 +6,7 @@ are the rounded coefficients and the largest weighted error before and after
 the rounding; the weight makes it an error of the function's result. Needs
 mpmath:
 
-    python3 tools/scripts/fit_polynomials.py > codegen/emit/MathPolynomials.h
+    python3 tools/scripts/fit_polynomials.py | clang-format > codegen/emit/MathPolynomials.h
 """
 
 import struct

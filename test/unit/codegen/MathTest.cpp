@@ -12,9 +12,9 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "tools/registry/Registry.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "tools/registry/Registry.h"
 #include "gtest/gtest.h"
 #include <cmath>
 #include <cstring>
@@ -120,8 +120,8 @@ template <typename T, typename Wide> double ulps(T value, Wide exact) {
   int last = std::max(exponent - std::numeric_limits<T>::digits,
                       std::numeric_limits<T>::min_exponent -
                           std::numeric_limits<T>::digits);
-  return static_cast<double>(std::ldexp(
-      std::fabs(static_cast<Wide>(value) - exact), -last));
+  return static_cast<double>(
+      std::ldexp(std::fabs(static_cast<Wide>(value) - exact), -last));
 }
 
 struct Function {
@@ -196,16 +196,15 @@ TEST_P(MathF32, IsWithinTwoUlps) {
 }
 
 // With and without a multiply-add, and with SSE2 alone.
-INSTANTIATE_TEST_SUITE_P(Cpus, MathF32,
-                         testing::Values("x86-64-v3", "x86-64"));
+INSTANTIATE_TEST_SUITE_P(Cpus, MathF32, testing::Values("x86-64-v3", "x86-64"));
 
 TEST(MathF32Pow, IsWithinTwoUlps) {
   auto code = Compiled::create("math.powf", true, "f32", "x86-64-v3");
   ASSERT_TRUE(code);
   std::mt19937 random(1);
   std::vector<float> x, y;
-  const float special[] = {0.0f, -0.0f, 1.0f,      -1.0f,     2.0f, -2.0f,
-                           0.5f, -0.5f, INFINITY,  -INFINITY, NAN,  3.0f,
+  const float special[] = {0.0f,  -0.0f, 1.0f,       -1.0f,     2.0f, -2.0f,
+                           0.5f,  -0.5f, INFINITY,   -INFINITY, NAN,  3.0f,
                            -3.0f, 1e30f, 16777217.f, 1e-40f};
   for (float a : special)
     for (float b : special) {
@@ -230,8 +229,8 @@ TEST(MathF64, IsNearLongDouble) {
   std::mt19937_64 random(2);
   std::uniform_real_distribution<double> mantissa(-1, 1);
   std::uniform_int_distribution<int> exponent(-40, 9);
-  std::vector<double> x = {0.0, -0.0, 1.0, -1.0, INFINITY, -INFINITY, NAN,
-                           1e-310, 709.7, -745.0};
+  std::vector<double> x = {0.0,       -0.0, 1.0,    -1.0,  INFINITY,
+                           -INFINITY, NAN,  1e-310, 709.7, -745.0};
   for (int i = 0; i < 400000; ++i)
     x.push_back(std::ldexp(mantissa(random), exponent(random)));
   for (const Function &function : functions) {
