@@ -19,7 +19,9 @@ def test_a_stage_prints_what_cornu_opt_parses(cornu, tmp_path, stage):
 
 
 def test_llvm_and_assembly(cornu, tmp_path):
-    run(cornu, "compile", MODEL, "--emit=llvm", "-o", tmp_path / "m.ll")
+    run(cornu, "compile", MODEL, "--emit=llvm", "-o", tmp_path / "m.mlir")
+    run("/usr/lib/llvm-22/bin/mlir-translate", "--mlir-to-llvmir", "--allow-unregistered-dialect", tmp_path / "m.mlir",
+        "-o", tmp_path / "m.ll")
     run("/usr/lib/llvm-22/bin/opt", "-passes=verify", "-disable-output", tmp_path / "m.ll")
     text = run(cornu, "compile", MODEL, "--emit=asm", "--mcpu=x86-64-v3", "-o", "-").out
     assert "vfmadd" in text and "zmm" not in text
@@ -33,7 +35,7 @@ def test_locations_carry_the_layers_path(cornu):
 
 def test_nn_is_device_neutral_and_short(cornu):
     text = run(cornu, "compile", MODEL, "--emit=nn", "-o", "-").out
-    for part in ('nn.variable @"conv2d/kernel"', "func.func @forward", "tensor<?x8x8x1xf32>", "nn.conv", "func.func @loss"):
+    for part in ('trainable @"conv2d/kernel"', "func.func @forward", "tensor<?x8x8x1xf32>", "nn.conv", "func.func @loss"):
         assert part in text, text[:3000]
 
 
