@@ -101,6 +101,8 @@ static void fixBlock(Block &block, int64_t batch, const Sources &sources) {
     for (Region &region : op.getRegions())
       for (Block &inner : region)
         fixBlock(inner, batch, sources);
+    if (auto slice = dyn_cast<SliceOp>(op))
+      fixLimits(slice);
     for (Value result : op.getResults()) {
       auto type = dyn_cast<RankedTensorType>(result.getType());
       if (!type || type.hasStaticShape())
