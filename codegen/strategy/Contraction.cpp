@@ -84,7 +84,8 @@ static void chooseTile(Blocking &blocking, const ContractionForm &form,
   blocking.nr = std::min(wide * lanes, std::max<int64_t>(extent, 1));
   if (extent < lanes * wide) // a tail: the exact sum of its vectors
     blocking.nr = extent;
-  blocking.mr = std::max<int64_t>((registers - wide - (wide == 3 ? 1 : 2)) / wide, 1);
+  blocking.mr =
+      std::max<int64_t>((registers - wide - (wide == 3 ? 1 : 2)) / wide, 1);
 }
 
 FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
@@ -92,8 +93,8 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
   std::optional<ContractionForm> form = ContractionForm::of(op);
   if (!form)
     return failure();
-  unsigned bits =
-      getElementTypeOrSelf(op.getDpsInits()[0].getType()).getIntOrFloatBitWidth();
+  unsigned bits = getElementTypeOrSelf(op.getDpsInits()[0].getType())
+                      .getIntOrFloatBitWidth();
   int64_t bytes = bits / 8;
   int64_t lanes = std::max<unsigned>(target.lanes(bits), 1);
   auto known = [](int64_t extent) {
@@ -116,8 +117,8 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
   int64_t mcMost = std::max<int64_t>(l2 / 2 / step, kFewestRows);
   // A task is worth starting from some 10^6 multiply-adds on.
   constexpr int64_t kTaskWork = 1 << 20;
-  int64_t taskRows = std::max(kTaskWork / std::max<int64_t>(steps * lane, 1),
-                              kFewestRows);
+  int64_t taskRows =
+      std::max(kTaskWork / std::max<int64_t>(steps * lane, 1), kFewestRows);
   blocking.mc = equalParts(rows, std::min({rows, mcMost, taskRows}));
   blocking.mc = llvm::alignTo(blocking.mc, blocking.mr);
   // All panels of a task together fill a quarter of the second-level cache.
@@ -148,10 +149,10 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
   if (sample > 1 && rowTasks < 4 && !form->sharedLane &&
       sample * steps * lane >= kTaskWork)
     blocking.nc = std::min(
-        blocking.nc, std::max<int64_t>(
-                         llvm::alignTo(llvm::divideCeil(lane * rowTasks, 4),
-                                       blocking.nr),
-                         2 * blocking.nr));
+        blocking.nc,
+        std::max<int64_t>(
+            llvm::alignTo(llvm::divideCeil(lane * rowTasks, 4), blocking.nr),
+            2 * blocking.nr));
   if (form->sharedLane && steps <= 64) {
     // Little work per element: its block's copy should come from as near as
     // it can, and still have few border rows.
@@ -159,33 +160,32 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
     blocking.mc = std::clamp<int64_t>(l2 / 8 / (blocking.nc * bytes), 1, rows);
   }
 
-  std::optional<int64_t> rightLane =
-      strideOf(op, form->right, form->lane);
+  std::optional<int64_t> rightLane = strideOf(op, form->right, form->lane);
   bool contiguous = rightLane == 1;
   blocking.packRight =
       !form->sharedLane &&
-      (!contiguous || (lane > 2 * blocking.nr && rows >= 4 * blocking.mr &&
-                       steps >= 16));
+      (!contiguous ||
+       (lane > 2 * blocking.nr && rows >= 4 * blocking.mr && steps >= 16));
   if (form->sharedLane) {
     // The taps of a depthwise kernel's gradient are few: all in one tile.
     int64_t taps = form->product(form->rows);
-    blocking.flattenRows = !ShapedType::isDynamic(taps) &&
-                           taps <= target.vectorRegisters - 4;
+    blocking.flattenRows =
+        !ShapedType::isDynamic(taps) && taps <= target.vectorRegisters - 4;
     if (blocking.flattenRows)
       blocking.mr = std::max<int64_t>(taps, 1);
   } else if (form->rows.size() > 1) {
     int64_t inner = form->extents[form->rows.back()];
     blocking.flattenRows = !ShapedType::isDynamic(inner) &&
-                           inner % blocking.mr != 0 &&
-                           inner < 4 * blocking.mr;
+                           inner % blocking.mr != 0 && inner < 4 * blocking.mr;
   }
-  // A left operand whose rows are contiguous is copied where its steps are pages or large parts of them apart: the copy is read
-  // lane / nr times, from few pages and all cache sets.
+  // A left operand whose rows are contiguous is copied where its steps are
+  // pages or large parts of them apart: the copy is read lane / nr times, from
+  // few pages and all cache sets.
   if (!form->reduction.empty() && !form->sharedLane) {
     int64_t nearest = std::numeric_limits<int64_t>::max();
     for (unsigned loop : form->reduction)
-      nearest = std::min(nearest, std::abs(strideOf(op, form->left, loop)
-                                               .value_or(nearest)));
+      nearest = std::min(
+          nearest, std::abs(strideOf(op, form->left, loop).value_or(nearest)));
     blocking.copyLeft = nearest != std::numeric_limits<int64_t>::max() &&
                         nearest * bytes >= 1024 && lane >= 4 * blocking.nr &&
                         blocking.packRight;

@@ -4,7 +4,8 @@
 // from its shape and the target's registers and caches:
 //
 //   1024 x 1024 x 1024 on AVX2 with 32 KiB + 512 KiB of cache
-//   -> #codegen.contraction<mr = 6, nr = 16, mc = 192, nc = 1024, kc = 256, ...>
+//   -> #codegen.contraction<mr = 6, nr = 16, mc = 192, nc = 1024, kc = 256,
+//   ...>
 //
 //===----------------------------------------------------------------------===//
 

@@ -98,10 +98,10 @@ LinearView ContractionNest::copyRegion(unsigned number) {
                     sourceType.isDynamicDim(dim));
   SmallVector<int64_t> sourceStrides;
   int64_t sourceOffset;
-  bool merge = !input.computed &&
-               succeeded(sourceType.getStridesAndOffset(sourceStrides,
-                                                        sourceOffset)) &&
-               sourceStrides.back() == 1;
+  bool merge =
+      !input.computed &&
+      succeeded(sourceType.getStridesAndOffset(sourceStrides, sourceOffset)) &&
+      sourceStrides.back() == 1;
   unsigned rowDim = rank - 1;
   int64_t run = 1; // elements per step of rowDim
   while (merge && rowDim > 0 && !padded[rowDim] &&
@@ -116,13 +116,12 @@ LinearView ContractionNest::copyRegion(unsigned number) {
   // A row's addresses are linear in the source where rows are merged.
   LinearView flat;
   if (merge)
-    flat = LinearView::of(
-        builder, loc, input.source,
-        builder.getMultiDimIdentityMap(rank));
+    flat = LinearView::of(builder, loc, input.source,
+                          builder.getMultiDimIdentityMap(rank));
 
   SmallVector<Value> sourceIndices(rank, math.constant(0));
-  Value zero = arith::ConstantOp::create(builder, loc,
-                                         builder.getZeroAttr(element));
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(element));
   auto store = [&](Value vector, Value at) {
     if (isa<VectorType>(vector.getType()))
       vector::StoreOp::create(builder, loc, vector, buffer, ValueRange{at});
@@ -152,15 +151,15 @@ LinearView ContractionNest::copyRegion(unsigned number) {
                      ? memref::LoadOp::create(builder, loc, flat.buffer,
                                               ValueRange{address})
                            .getResult()
-                     : vector::LoadOp::create(
-                           builder, loc, VectorType::get({lanes}, element),
-                           flat.buffer, ValueRange{address})
+                     : vector::LoadOp::create(builder, loc,
+                                              VectorType::get({lanes}, element),
+                                              flat.buffer, ValueRange{address})
                            .getResult();
       } else {
         SmallVector<Value> indices = sourceIndices;
         indices[rank - 1] = math.add(start, at);
-        vector = fusion.evaluate(builder, loc, input.source, indices,
-                                 rank - 1, lanes);
+        vector = fusion.evaluate(builder, loc, input.source, indices, rank - 1,
+                                 lanes);
       }
       store(vector, math.add(target, at));
     });
@@ -179,8 +178,8 @@ LinearView ContractionNest::copyRegion(unsigned number) {
           return copySpan(target, start, math.constant(0), length);
         Value none = math.constant(0);
         Value available = math.mul(sourceExtents[dim], unit);
-        Value low = arith::MaxSIOp::create(builder, loc,
-                                           math.sub(none, start), none);
+        Value low =
+            arith::MaxSIOp::create(builder, loc, math.sub(none, start), none);
         if (auto known = constantOf(start))
           low = math.constant(std::max<int64_t>(-*known, 0));
         low = math.min(low, length);
@@ -209,9 +208,8 @@ LinearView ContractionNest::copyRegion(unsigned number) {
           inside = arith::AndIOp::create(builder, loc, valid, inside);
       }
       nest(dim + 1,
-           math.add(target,
-                    math.mul(i, OpFoldResult(
-                                    builder.getIndexAttr(strides[dim])))),
+           math.add(target, math.mul(i, OpFoldResult(builder.getIndexAttr(
+                                            strides[dim])))),
            inside);
     });
   };
@@ -225,8 +223,8 @@ LinearView ContractionNest::copyRegion(unsigned number) {
   SmallVector<int64_t> loopStrides(root.getNumLoops(), 0);
   for (auto [dim, expr] : llvm::enumerate(exprs)) {
     Value from = math.sub(math.constant(expr.constant), starts[dim]);
-    base = math.add(base, math.mul(from, OpFoldResult(builder.getIndexAttr(
-                                             strides[dim]))));
+    base = math.add(
+        base, math.mul(from, OpFoldResult(builder.getIndexAttr(strides[dim]))));
     for (auto [loop, coefficient] : llvm::enumerate(expr.coefficients))
       loopStrides[loop] += coefficient * strides[dim];
   }
@@ -276,8 +274,7 @@ void ContractionNest::packStep(Value source, Value target,
   OpFoldResult stride = blockRight.strides[form.lane];
   int64_t column = 0;
   for (unsigned lane : lanes.widths) {
-    Value from =
-        math.add(source, math.mul(math.constant(column), stride));
+    Value from = math.add(source, math.mul(math.constant(column), stride));
     vector::StoreOp::create(
         builder, loc, loadLanes(blockRight.buffer, from, stride, lane), panels,
         ValueRange{addConstant(builder, loc, target, column)});
@@ -322,8 +319,8 @@ void ContractionNest::packTransposed(Value source, Value target,
                            OpFoldResult(builder.getIndexAttr(lane)));
     auto type = VectorType::get({lane}, element);
     auto place = [&](Value step) {
-      return math.add(to, math.mul(step, OpFoldResult(
-                                             builder.getIndexAttr(columns))));
+      return math.add(
+          to, math.mul(step, OpFoldResult(builder.getIndexAttr(columns))));
     };
     if (lane > 1)
       forRange(math.constant(0), whole, lane, [&](Value step) {
@@ -337,17 +334,15 @@ void ContractionNest::packTransposed(Value source, Value target,
         for (unsigned i = 0; i < lane; ++i)
           vector::StoreOp::create(
               builder, loc, rows[i], panels,
-              ValueRange{
-                  addConstant(builder, loc, place(step), i * columns)});
+              ValueRange{addConstant(builder, loc, place(step), i * columns)});
       });
-    forRange(lane > 1 ? whole : math.constant(0), range.size, 1,
-             [&](Value step) {
-               vector::StoreOp::create(
-                   builder, loc,
-                   loadLanes(blockRight.buffer, math.add(from, step), stride,
-                             lane),
-                   panels, ValueRange{place(step)});
-             });
+    forRange(
+        lane > 1 ? whole : math.constant(0), range.size, 1, [&](Value step) {
+          vector::StoreOp::create(
+              builder, loc,
+              loadLanes(blockRight.buffer, math.add(from, step), stride, lane),
+              panels, ValueRange{place(step)});
+        });
     column += lane;
   }
 }
@@ -358,12 +353,11 @@ void ContractionNest::packSteps(unsigned level, Value source, Value target,
                                 const LaneTile *lanes) {
   if (level == reductionLoops.size()) {
     auto step = [&](const LaneTile &tile) {
-      Value from = math.add(
-          source, math.mul(tile.start, blockRight.strides[form.lane]));
-      Value to = math.add(
-          panelOffset(tile),
-          math.mul(target, OpFoldResult(builder.getIndexAttr(
-                               columnsOf(tile)))));
+      Value from =
+          math.add(source, math.mul(tile.start, blockRight.strides[form.lane]));
+      Value to = math.add(panelOffset(tile),
+                          math.mul(target, OpFoldResult(builder.getIndexAttr(
+                                               columnsOf(tile)))));
       packStep(from, to, tile);
     };
     return forLaneTiles(step);
@@ -372,11 +366,10 @@ void ContractionNest::packSteps(unsigned level, Value source, Value target,
   const LoopRange &range = reductionRanges[level];
   OpFoldResult stride = blockRight.strides[loop];
   if (lanes && level + 1 == reductionLoops.size())
-    return packTransposed(math.add(source, math.mul(range.low, stride)),
-                          target, *lanes);
+    return packTransposed(math.add(source, math.mul(range.low, stride)), target,
+                          *lanes);
   int64_t columns = lanes ? columnsOf(*lanes) : 1;
-  OpFoldResult distance =
-      builder.getIndexAttr(panelStrides[level] * columns);
+  OpFoldResult distance = builder.getIndexAttr(panelStrides[level] * columns);
   forRange(math.constant(0), range.size, 1, [&](Value i) {
     packSteps(level + 1,
               math.add(source, math.mul(math.add(range.low, i), stride)),
@@ -393,17 +386,16 @@ void ContractionNest::packPanels() {
   }
   panels = allocate((panelSteps + 1) * laneBlock);
   Value source = fixedOffset(blockRight);
-  bool alongReduction =
-      !reductionLoops.empty() &&
-      blockRight.stride(reductionLoops.back().inner()) == 1 &&
-      blockRight.stride(form.lane) != 1;
+  bool alongReduction = !reductionLoops.empty() &&
+                        blockRight.stride(reductionLoops.back().inner()) == 1 &&
+                        blockRight.stride(form.lane) != 1;
   if (!alongReduction)
     return packSteps(0, source, math.constant(0), nullptr);
   forLaneTiles([&](const LaneTile &lanes) {
-    packSteps(0,
-              math.add(source, math.mul(lanes.start,
-                                        blockRight.strides[form.lane])),
-              panelOffset(lanes), &lanes);
+    packSteps(
+        0,
+        math.add(source, math.mul(lanes.start, blockRight.strides[form.lane])),
+        panelOffset(lanes), &lanes);
   });
 }
 

@@ -349,10 +349,11 @@ ContractionFusion ContractionFusion::of(linalg::GenericOp root) {
 //===----------------------------------------------------------------------===//
 
 Value ContractionFusion::evaluate(OpBuilder &builder, Location loc,
-                                  Value memref, ValueRange indices,
-                                  int laneDim, unsigned width) const {
+                                  Value memref, ValueRange indices, int laneDim,
+                                  unsigned width) const {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
-  VectorType type = width > 1 ? VectorType::get({width}, element) : VectorType();
+  VectorType type =
+      width > 1 ? VectorType::get({width}, element) : VectorType();
   auto it = producers.find(memref);
   if (it == producers.end()) {
     if (laneDim < 0)
@@ -385,8 +386,7 @@ Value ContractionFusion::evaluate(OpBuilder &builder, Location loc,
       continue;
     }
     if (!producers.count(operand.get())) {
-      args.push_back(
-          loadOperand(builder, loc, op, number, loops, lane, type));
+      args.push_back(loadOperand(builder, loc, op, number, loops, lane, type));
       continue;
     }
     int inputLane = -1;
@@ -394,9 +394,9 @@ Value ContractionFusion::evaluate(OpBuilder &builder, Location loc,
     for (auto [dim, expr] : llvm::enumerate(map.getResults()))
       if (lane >= 0 && expr.isFunctionOfDim(lane))
         inputLane = dim;
-    args.push_back(evaluate(
-        builder, loc, operand.get(),
-        operandIndices(builder, loc, op, number, loops), inputLane, width));
+    args.push_back(evaluate(builder, loc, operand.get(),
+                            operandIndices(builder, loc, op, number, loops),
+                            inputLane, width));
   }
   return emitBody(builder, op, args, loops, lane, width)[0];
 }

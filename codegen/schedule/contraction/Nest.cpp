@@ -18,9 +18,6 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
-/// Lanes of a task of the single-row version.
-static constexpr int64_t kSingleRowLanes = 128;
-
 ContractionNest::ContractionNest(RewriterBase &rewriter, linalg::GenericOp root,
                                  ContractionForm form, ContractionFusion fusion,
                                  ContractionAttr strategy, unsigned vectorWidth)
@@ -41,8 +38,7 @@ void ContractionNest::forRange(Value low, Value high, int64_t step,
     return;
   if (first && last && *first + step >= *last)
     return body(low);
-  auto loop =
-      scf::ForOp::create(builder, loc, low, high, math.constant(step));
+  auto loop = scf::ForOp::create(builder, loc, low, high, math.constant(step));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   body(loop.getInductionVar());
@@ -108,135 +104,13 @@ Value ContractionNest::allocate(int64_t elements) {
   Value offset = math.constant(workspaceUsed);
   workspaceUsed = llvm::alignTo(workspaceUsed + bytes, 64);
   workspaceNeeded = std::max(workspaceNeeded, workspaceUsed);
-  return memref::ViewOp::create(
-      builder, loc, MemRefType::get({elements}, element), workspace, offset,
-      ValueRange());
+  return memref::ViewOp::create(builder, loc,
+                                MemRefType::get({elements}, element), workspace,
+                                offset, ValueRange());
 }
 
 SmallVector<unsigned> ContractionNest::laneWidths(int64_t extent) const {
   return lanePieces(extent, width);
-}
-
-//===----------------------------------------------------------------------===//
-// Setting up
-//===----------------------------------------------------------------------===//
-
-/// Moves what defines `value` before `op`, which availableBefore() allows.
-static void moveBefore(RewriterBase &rewriter, Value value, Operation *op) {
-  Operation *def = value.getDefiningOp();
-  if (!def || def->getBlock() != op->getBlock() || def->isBeforeInBlock(op))
-    return;
-  for (Value operand : def->getOperands())
-    moveBefore(rewriter, operand, op);
-  rewriter.moveOpBefore(def, op);
-}
-
-void ContractionNest::hoistOperands() {
-  for (EpilogueOp &epilogue : fusion.epilogue)
-    epilogue.op->walk([&](Operation *op) {
-      for (Value operand : op->getOperands())
-        moveBefore(builder, operand, root);
-    });
-}
-
-void ContractionNest::prepare() {
-  hoistOperands();
-  builder.setInsertionPoint(root);
-  unsigned loops = root.getNumLoops();
-  extents.resize(loops);
-  for (unsigned loop = 0; loop < loops; ++loop) {
-    if (!ShapedType::isDynamic(form.extents[loop])) {
-      extents[loop] = math.constant(form.extents[loop]);
-      continue;
-    }
-    for (unsigned number = 0; number < 3 && !extents[loop]; ++number)
-      for (auto [dim, expr] : llvm::enumerate(maps[number].getResults()))
-        if (expr == builder.getAffineDimExpr(loop)) {
-          // The source of a padded or computed operand outlives it, and what
-          // moves with the batch is not padded.
-          Value memref = root->getOperand(number);
-          if (number < 2 && fusion.inputs[number].needsCopy())
-            memref = fusion.inputs[number].source;
-          extents[loop] = memref::DimOp::create(builder, loc, memref, dim);
-          break;
-        }
-    assert(extents[loop] && "linalg's maps determine every loop");
-  }
-
-  copies[0] = fusion.inputs[0].needsCopy() ||
-              (form.left == 0 ? strategy.getCopyLeft()
-                              : strategy.getCopyRight());
-  copies[1] = fusion.inputs[1].needsCopy() ||
-              (form.left == 1 ? strategy.getCopyLeft()
-                              : strategy.getCopyRight());
-  for (unsigned number = 0; number < 3; ++number) {
-    Value operand = root->getOperand(number);
-    known[number] =
-        knownStrides(cast<MemRefType>(operand.getType()), maps[number]);
-    if (number < 2 && !copies[number])
-      views[number] = LinearView::of(builder, loc, operand, maps[number]);
-    if (number == 2 && !(fusion.outputUnused && fusion.startsAtZero))
-      output = LinearView::of(builder, loc, operand, maps[2]);
-  }
-}
-
-/// Merges and blocks the loops as the strategy says.
-void ContractionNest::plan() {
-  // A copied region has the strides of its block, so that merged loops must
-  // lie in a block in full, and without a gap.
-  auto dense = [&](ArrayRef<unsigned> numbers) {
-    return [this, numbers](unsigned outer, const NestLoop &inside) {
-      return llvm::all_of(numbers, [&](unsigned number) {
-        return !copies[number] ||
-               staysDense(
-                   cast<MemRefType>(root->getOperand(number).getType()),
-                   maps[number], outer, inside);
-      });
-    };
-  };
-  SmallVector<unsigned> both = {0, 1}, leftOnly = {form.left};
-  // The innermost reduction loop is the one that walks the operands' memory.
-  auto distance = [&](unsigned loop) {
-    int64_t far = std::numeric_limits<int64_t>::max();
-    return std::max(std::abs(known[0][loop].value_or(far)),
-                    std::abs(known[1][loop].value_or(far)));
-  };
-  llvm::sort(form.reduction, [&](unsigned a, unsigned b) {
-    return std::make_pair(-distance(a), a) < std::make_pair(-distance(b), b);
-  });
-  constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max() / 4;
-  reductionLoops = mergeLoops(
-      math, form.reduction, extents, {known[0], known[1]},
-      copies[0] || copies[1] ? strategy.getKc() : kNoLimit, dense(both));
-  // Epilogue and prologue are told the indices of the root's own loops.
-  int64_t rowLimit = copies[form.left] ? strategy.getMc() : kNoLimit;
-  rowLoops = mergeLoops(math, form.rows, extents, {known[form.left], known[2]},
-                        fusion.epilogue.empty() ? rowLimit : 0,
-                        dense(leftOnly));
-  blockLoops(reductionLoops, strategy.getKc());
-  blockLoops(rowLoops, strategy.getMc());
-  // Merged loops of a copied operand stay whole, see above.
-  auto keepWhole = [](MutableArrayRef<NestLoop> loops) {
-    for (NestLoop &loop : loops)
-      if (loop.loops.size() > 1)
-        loop.step = *loop.staticExtent();
-  };
-  if (copies[0] || copies[1])
-    keepWhole(reductionLoops);
-  if (copies[form.left])
-    keepWhole(rowLoops);
-  reductionBlocked = false;
-  for (NestLoop &loop : reductionLoops)
-    reductionBlocked |= loop.staticExtent() != loop.step;
-  rowBlock = 1;
-  for (NestLoop &loop : rowLoops)
-    rowBlock *= loop.step;
-  std::optional<int64_t> laneExtent = constantOf(extents[form.lane]);
-  laneBlock = laneExtent ? std::min(*laneExtent, strategy.getNc())
-                         : strategy.getNc();
-  sumsInWorkspace = reductionBlocked &&
-                    (fusion.outputUnused || !fusion.epilogue.empty());
-  rowTilesInRun = !strategy.getFlattenRows();
 }
 
 //===----------------------------------------------------------------------===//
@@ -312,8 +186,7 @@ void ContractionNest::emitTask(Value task, Value worker) {
       ranges[rowLoops[i].inner()] = rowRanges[i];
     else
       for (unsigned loop : rowLoops[i].loops)
-        ranges[loop] = {math.constant(0), extents[loop],
-                        form.extents[loop]};
+        ranges[loop] = {math.constant(0), extents[loop], form.extents[loop]};
   }
   for (unsigned loop : llvm::reverse(form.columns))
     ranges[loop] = take(extents[loop], 1);
@@ -339,8 +212,7 @@ void ContractionNest::emitReductionBlocks(unsigned level) {
       ranges[loop.inner()] = range;
     else
       for (unsigned inner : loop.loops)
-        ranges[inner] = {math.constant(0), extents[inner],
-                         form.extents[inner]};
+        ranges[inner] = {math.constant(0), extents[inner], form.extents[inner]};
     emitReductionBlocks(level + 1);
   });
 }
@@ -359,8 +231,8 @@ Value ContractionNest::isFirstBlock() {
 Value ContractionNest::isLastBlock() {
   if (!reductionBlocked)
     return arith::ConstantOp::create(builder, loc, builder.getBoolAttr(true));
-  Value last = arith::ConstantOp::create(builder, loc,
-                                         builder.getBoolAttr(true));
+  Value last =
+      arith::ConstantOp::create(builder, loc, builder.getBoolAttr(true));
   for (auto [loop, range] : llvm::zip(reductionLoops, reductionRanges)) {
     Value end = math.add(range.low, range.size);
     Value here = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
@@ -417,9 +289,9 @@ void ContractionNest::forLaneTiles(
   for (unsigned lanes = llvm::bit_floor(unsigned(full)); lanes > 0;
        lanes /= 2) {
     Value end = math.add(
-        start, math.mul(math.div(math.sub(lane.size, start),
-                                 math.constant(lanes)),
-                        OpFoldResult(builder.getIndexAttr(lanes))));
+        start,
+        math.mul(math.div(math.sub(lane.size, start), math.constant(lanes)),
+                 OpFoldResult(builder.getIndexAttr(lanes))));
     SmallVector<unsigned> widths = laneWidths(lanes);
     forRange(start, end, lanes, [&](Value at) { tile(at, widths); });
     start = end;
@@ -439,8 +311,8 @@ void ContractionNest::emitRowTiles(const LaneTile &lanes) {
     std::function<void(unsigned, Value)> nest = [&](unsigned level,
                                                     Value slot) {
       LoopRange &range = rowRanges[level];
-      Value first = math.mul(
-          slot, OpFoldResult(builder.getIndexAttr(range.largest)));
+      Value first =
+          math.mul(slot, OpFoldResult(builder.getIndexAttr(range.largest)));
       if (level + 1 < count) {
         forRange(math.constant(0), range.size, 1, [&](Value i) {
           outer.push_back(math.add(range.low, i));
@@ -483,117 +355,6 @@ void ContractionNest::emitRowTiles(const LaneTile &lanes) {
     }
     emitTile(tile, lanes);
   });
-}
-
-//===----------------------------------------------------------------------===//
-// Everything
-//===----------------------------------------------------------------------===//
-
-/// With one row, every element of the right operand is used once: a tile of
-/// many lanes, nothing packed, the reduction in one block. Where the right
-/// operand lies along the reduction, so do the accumulators.
-void ContractionNest::emitSingleRow(unsigned loop) {
-  ContractionAttr general = strategy;
-  Value extent = extents[loop];
-  strategy = ContractionAttr::get(
-      general.getContext(), /*mr=*/1, general.getSingleRowNr(), /*mc=*/1,
-      std::max<int64_t>(kSingleRowLanes, general.getSingleRowNr()),
-      /*kc=*/std::numeric_limits<int32_t>::max(), general.getCopyLeft(),
-      general.getCopyRight(), /*pack_right=*/false, /*flatten_rows=*/false,
-      /*along_reduction=*/known[form.right][form.lane] != 1,
-      /*single_row_nr=*/0, general.getSerial());
-  extents[loop] = math.constant(1);
-  plan();
-  emitGrid();
-  strategy = general;
-  extents[loop] = extent;
-}
-
-void ContractionNest::emitVersions() {
-  // The loop that decides whether there is one row.
-  std::optional<unsigned> loop;
-  int64_t others = 1;
-  for (unsigned row : form.rows) {
-    if (std::optional<int64_t> extent = constantOf(extents[row]))
-      others *= *extent;
-    else
-      others = loop ? 0 : (loop = row, others);
-  }
-  auto general = [&] {
-    plan();
-    emitGrid();
-  };
-  if (!loop || others != 1 || strategy.getSingleRowNr() == 0)
-    return general();
-  Value single =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                            extents[*loop], math.constant(1));
-  ifElse(single, [&] { emitSingleRow(*loop); }, general);
-}
-
-LogicalResult ContractionNest::emit() {
-  prepare();
-  emitVersions();
-  if (workspaceNeeded)
-    requireWorkspace(root->getParentOfType<func::FuncOp>(), workspaceNeeded);
-
-  // The absorbed ops, then the memrefs that they alone touched.
-  SmallVector<Operation *> dead(fusion.absorbed.begin(),
-                                fusion.absorbed.end());
-  llvm::sort(dead, [](Operation *a, Operation *b) {
-    return b->isBeforeInBlock(a);
-  });
-  SmallVector<Value> memrefs;
-  for (Operation *op : dead)
-    for (Value operand : op->getOperands())
-      if (isa<MemRefType>(operand.getType()))
-        memrefs.push_back(operand);
-  for (Operation *op : dead)
-    builder.eraseOp(op);
-  llvm::SetVector<Operation *> unused;
-  for (Value memref : memrefs)
-    if (Operation *def = memref.getDefiningOp())
-      unused.insert(def);
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (Operation *def : llvm::to_vector(unused)) {
-      if (!isa<memref::AllocOp, memref::AllocaOp, ViewLikeOpInterface>(def))
-        continue;
-      // Sizes of an allocation are its operands.
-      for (Operation *user : llvm::to_vector(def->getUsers())) {
-        if (auto dim = dyn_cast<memref::DimOp>(user)) {
-          std::optional<int64_t> index = dim.getConstantIndex();
-          if (!index)
-            continue;
-          if (auto alloc = dyn_cast<memref::AllocOp>(def)) {
-            MemRefType type = alloc.getType();
-            if (type.isDynamicDim(*index))
-              builder.replaceOp(
-                  dim, alloc.getDynamicSizes()[type.getDynamicDimIndex(
-                           *index)]);
-          } else if (auto subview = dyn_cast<memref::SubViewOp>(def)) {
-            builder.setInsertionPoint(dim);
-            if (subview.getType().getRank() == subview.getSourceType().getRank())
-              builder.replaceOp(dim,
-                                math.value(subview.getMixedSizes()[*index]));
-          }
-        } else if (isa<memref::DeallocOp>(user) &&
-                   llvm::hasSingleElement(def->getUsers())) {
-          builder.eraseOp(user);
-        }
-      }
-      if (!def->use_empty())
-        continue;
-      for (Value operand : def->getOperands())
-        if (Operation *next = operand.getDefiningOp();
-            next && isa<MemRefType>(operand.getType()))
-          unused.insert(next);
-      unused.remove(def);
-      builder.eraseOp(def);
-      changed = true;
-    }
-  }
-  return success();
 }
 
 } // namespace cornu::codegen

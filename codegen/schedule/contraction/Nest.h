@@ -12,8 +12,8 @@
 //           for k: broadcast mr, load nr, fused multiply-add
 //           store them, or apply the epilogue and store that
 //
-// The file Copy.cpp holds the copies, Tile.cpp the register tile, Nest.cpp the
-// loops around them.
+// Plan.cpp sets up, Nest.cpp holds the loops, Copy.cpp the copies, Tile.cpp the
+// register tile and Reduce.cpp what runs inside it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -66,7 +66,7 @@ public:
   mlir::LogicalResult emit();
 
 private:
-  // Nest.cpp: setting up, and the loops from the task down to the tile.
+  // Plan.cpp, and Nest.cpp: the loops from the task down to the tile.
   void prepare();
   void plan();
   void emitVersions();
@@ -103,7 +103,7 @@ private:
   void forSpan(mlir::Value low, mlir::Value high,
                llvm::function_ref<void(mlir::Value, unsigned)> body);
 
-  // Tile.cpp
+  // Tile.cpp and Reduce.cpp
   void emitTile(const RowTile &tile, const LaneTile &lanes);
   using Accumulators = llvm::SmallVector<mlir::Value>;
   Accumulators startAccumulators(const RowTile &tile, const LaneTile &lanes);
@@ -124,9 +124,8 @@ private:
                          mlir::ValueRange accumulators);
   void applyEpilogue(const RowTile &tile, const LaneTile &lanes,
                      mlir::ValueRange accumulators);
-  llvm::SmallVector<mlir::Value> rowOffsets(const LinearView &view,
-                                            mlir::Value base,
-                                            const RowTile &tile);
+  llvm::SmallVector<mlir::Value>
+  rowOffsets(const LinearView &view, mlir::Value base, const RowTile &tile);
   mlir::Value fixedOffset(const LinearView &view);
   mlir::Value loadLanes(mlir::Value buffer, mlir::Value offset,
                         mlir::OpFoldResult stride, unsigned width);
@@ -162,15 +161,15 @@ private:
   // State of the block being emitted.
   mlir::Value workspace;
   int64_t workspaceUsed = 0, workspaceNeeded = 0;
-  llvm::SmallVector<LoopRange> ranges;      ///< of the root's loops
-  llvm::SmallVector<LoopRange> rowRanges;   ///< of rowLoops
+  llvm::SmallVector<LoopRange> ranges;          ///< of the root's loops
+  llvm::SmallVector<LoopRange> rowRanges;       ///< of rowLoops
   llvm::SmallVector<LoopRange> reductionRanges; ///< of reductionLoops
   LinearView blockLeft, blockRight;
   LinearView tileRight; ///< blockRight, or its panel
   mlir::Value panels;   ///< of the right operand, one after the other
   llvm::SmallVector<int64_t> panelStrides; ///< of reductionLoops, in columns
   int64_t panelSteps = 0;
-  mlir::Value sums;     ///< partial sums in the workspace
+  mlir::Value sums; ///< partial sums in the workspace
 };
 
 } // namespace cornu::codegen

@@ -148,13 +148,13 @@ LinearView LinearView::of(OpBuilder &builder, Location loc, Value memref,
   std::optional<SmallVector<LinearExpr>> results = linearResults(map);
   assert(results && "checked by ContractionForm");
   for (auto [dim, expr] : llvm::enumerate(*results)) {
-    base = math.add(
-        base, math.mul(math.constant(expr.constant), dimStrides[dim]));
+    base =
+        math.add(base, math.mul(math.constant(expr.constant), dimStrides[dim]));
     for (unsigned loop = 0, e = map.getNumDims(); loop < e; ++loop) {
       if (!expr.moves(loop))
         continue;
-      Value term = math.mul(math.constant(expr.coefficients[loop]),
-                            dimStrides[dim]);
+      Value term =
+          math.mul(math.constant(expr.coefficients[loop]), dimStrides[dim]);
       strides[loop] = strides[loop] ? math.add(strides[loop], term) : term;
     }
   }
@@ -191,21 +191,18 @@ KnownStrides knownStrides(MemRefType type, AffineMap map) {
   return result;
 }
 
-SmallVector<NestLoop> mergeLoops(IndexMath &math, ArrayRef<unsigned> loops,
-                                 ArrayRef<Value> extents,
-                                 ArrayRef<KnownStrides> operands,
-                                 int64_t limit,
-                                 llvm::function_ref<bool(unsigned,
-                                                         const NestLoop &)>
-                                     allowed) {
+SmallVector<NestLoop>
+mergeLoops(IndexMath &math, ArrayRef<unsigned> loops, ArrayRef<Value> extents,
+           ArrayRef<KnownStrides> operands, int64_t limit,
+           llvm::function_ref<bool(unsigned, const NestLoop &)> allowed) {
   SmallVector<NestLoop> result; // inner to outer
   for (unsigned loop : llvm::reverse(loops)) {
     std::optional<int64_t> extent = constantOf(extents[loop]);
     if (!result.empty()) {
       NestLoop &inside = result.back();
       std::optional<int64_t> size = inside.staticExtent();
-      bool fits = size && extent && *size * *extent <= limit &&
-                  allowed(loop, inside);
+      bool fits =
+          size && extent && *size * *extent <= limit && allowed(loop, inside);
       for (const KnownStrides &strides : operands) {
         auto outer = strides[loop], inner = strides[inside.inner()];
         fits = fits && outer && inner && *outer == *inner * *size;

@@ -76,11 +76,11 @@ KnownStrides knownStrides(mlir::MemRefType type, mlir::AffineMap map);
 /// Merges neighbours of `loops` whose strides fit in all `operands`, whose
 /// extents multiply to no more than `limit`, and that `allowed(outer, inside)`
 /// lets merge.
-llvm::SmallVector<NestLoop> mergeLoops(
-    IndexMath &math, llvm::ArrayRef<unsigned> loops,
-    llvm::ArrayRef<mlir::Value> extents,
-    llvm::ArrayRef<KnownStrides> operands, int64_t limit,
-    llvm::function_ref<bool(unsigned, const NestLoop &)> allowed);
+llvm::SmallVector<NestLoop>
+mergeLoops(IndexMath &math, llvm::ArrayRef<unsigned> loops,
+           llvm::ArrayRef<mlir::Value> extents,
+           llvm::ArrayRef<KnownStrides> operands, int64_t limit,
+           llvm::function_ref<bool(unsigned, const NestLoop &)> allowed);
 
 /// True if a copy of the region that a block reads keeps the strides of
 /// `outer` and of `inside` (both whole in the block) in proportion: all

@@ -11,10 +11,10 @@
 
 #include "codegen/schedule/contraction/Contraction.h"
 #include "codegen/strategy/Contraction.h"
-#include "test/unit/codegen/ContractionCase.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/AsmParser/AsmParser.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Parser/Parser.h"
+#include "test/unit/codegen/ContractionCase.h"
 #include "llvm/Support/Format.h"
 #include <algorithm>
 #include <ctime>
@@ -32,8 +32,8 @@ struct Named {
 
 std::vector<Named> namedCases() {
   std::vector<Named> result;
-  auto matmul = [&](const std::string &name, const std::string &spec,
-                    int64_t m, int64_t n, int64_t k, bool epilogue = false) {
+  auto matmul = [&](const std::string &name, const std::string &spec, int64_t m,
+                    int64_t n, int64_t k, bool epilogue = false) {
     ContractionCase c =
         ContractionCase::einsum(spec, {{'m', m}, {'n', n}, {'k', k}});
     c.epilogue = epilogue;
@@ -83,8 +83,7 @@ std::vector<Named> namedCases() {
   }
   auto conv = [&](const std::string &name, int64_t n, std::vector<int64_t> in,
                   std::vector<int64_t> k, int64_t s, bool same, int64_t ic,
-                  int64_t oc, int64_t groups = 1,
-                  bool backward = true) {
+                  int64_t oc, int64_t groups = 1, bool backward = true) {
     ContractionCase::Conv v;
     v.input = in;
     v.kernel = k;
@@ -96,8 +95,8 @@ std::vector<Named> namedCases() {
       v.stride.push_back(s);
       v.dilation.push_back(1);
       int64_t total =
-          same ? std::max<int64_t>(
-                     ((in[i] + s - 1) / s - 1) * s + k[i] - in[i], 0)
+          same ? std::max<int64_t>(((in[i] + s - 1) / s - 1) * s + k[i] - in[i],
+                                   0)
                : 0;
       v.low.push_back(total / 2);
       v.high.push_back(total - total / 2);
@@ -232,11 +231,10 @@ bool run(MLIRContext &context, const Named &named) {
 
 int main(int argc, char **argv) {
   MLIRContext context;
-  context.loadDialect<arith::ArithDialect, func::FuncDialect,
-                      linalg::LinalgDialect, math::MathDialect,
-                      memref::MemRefDialect, scf::SCFDialect,
-                      vector::VectorDialect, LLVM::LLVMDialect,
-                      codegen::CodegenDialect>();
+  context.loadDialect<
+      arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect,
+      math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
+      vector::VectorDialect, LLVM::LLVMDialect, codegen::CodegenDialect>();
   for (const Named &named : namedCases()) {
     bool wanted = argc < 2;
     for (int i = 1; i < argc; ++i)

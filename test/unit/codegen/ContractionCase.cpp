@@ -18,9 +18,8 @@ namespace cornu::test {
 // Making cases
 //===----------------------------------------------------------------------===//
 
-ContractionCase
-ContractionCase::einsum(const std::string &spec,
-                        const std::map<char, int64_t> &sizes) {
+ContractionCase ContractionCase::einsum(const std::string &spec,
+                                        const std::map<char, int64_t> &sizes) {
   ContractionCase result;
   size_t comma = spec.find(','), arrow = spec.find("->");
   std::string parts[3] = {spec.substr(0, comma),
@@ -48,10 +47,10 @@ ContractionCase::einsum(const std::string &spec,
 std::vector<int64_t> ContractionCase::Conv::output() const {
   std::vector<int64_t> result;
   for (size_t i = 0; i < input.size(); ++i)
-    result.push_back((input[i] + low[i] + high[i] -
-                      (kernel[i] - 1) * dilation[i] - 1) /
-                         stride[i] +
-                     1);
+    result.push_back(
+        (input[i] + low[i] + high[i] - (kernel[i] - 1) * dilation[i] - 1) /
+            stride[i] +
+        1);
   return result;
 }
 
@@ -209,9 +208,9 @@ std::string ContractionCase::text(const std::string &name) const {
   auto shape = [&](const std::vector<Dim> &dims, bool padded) {
     std::string s;
     for (const Dim &d : dims)
-      s += (isDynamic(d) ? "?"
-                         : std::to_string(padded ? d.size
-                                                 : d.size - d.low - d.high)) +
+      s += (isDynamic(d)
+                ? "?"
+                : std::to_string(padded ? d.size : d.size - d.low - d.high)) +
            "x";
     return s;
   };
@@ -285,8 +284,8 @@ std::string ContractionCase::text(const std::string &name) const {
       if (isDynamic(dims[d])) {
         out << "  %c" << names[i] << d << " = arith.constant " << d
             << " : index\n  %n" << names[i] << d << " = memref.dim %"
-            << names[i] << ", %c" << names[i] << d << " : "
-            << type(dims, false) << "\n";
+            << names[i] << ", %c" << names[i] << d << " : " << type(dims, false)
+            << "\n";
         sizes += (sizes.empty() ? "%n" : ", %n") + std::string(names[i]) +
                  std::to_string(d);
       }
@@ -297,10 +296,11 @@ std::string ContractionCase::text(const std::string &name) const {
           << "{indexing_maps = [" << identity(dims.size()) << ", "
           << identity(dims.size())
           << "], iterator_types = " << parallel(dims.size()) << "} ins("
-          << value << " : " << type(dims, false) << ") outs(" << result
-          << " : " << type(dims, false) << ") {\n  ^bb0(%x: " << scalar
-          << ", %y: " << scalar << "):\n    %m = arith.maximumf %x, %half : "
-          << scalar << "\n    linalg.yield %m : " << scalar << "\n  }\n";
+          << value << " : " << type(dims, false) << ") outs(" << result << " : "
+          << type(dims, false) << ") {\n  ^bb0(%x: " << scalar
+          << ", %y: " << scalar
+          << "):\n    %m = arith.maximumf %x, %half : " << scalar
+          << "\n    linalg.yield %m : " << scalar << "\n  }\n";
       value = result;
     }
     bool padded = false;
@@ -331,17 +331,16 @@ std::string ContractionCase::text(const std::string &name) const {
         strides += separator + strideList[d];
       }
       std::string viewType = "memref<" + shape(dims, false) + scalar +
-                             ", strided<[" + strides + "], offset: " +
-                             std::to_string(offset) + ">>";
+                             ", strided<[" + strides +
+                             "], offset: " + std::to_string(offset) + ">>";
       out << "  " << result << " = memref.alloc(" << sizes
           << ") : " << type(dims, true) << "\n  linalg.map outs(" << result
           << " : " << type(dims, true) << ") (%init: " << scalar
           << ") { linalg.yield %zero : " << scalar << " }\n  " << result
           << "_interior = memref.subview " << result << "[" << lows << "] ["
           << extentsText << "] [" << ones << "] : " << type(dims, true)
-          << " to " << viewType << "\n  memref.copy " << value << ", "
-          << result << "_interior : " << type(dims, false) << " to "
-          << viewType << "\n";
+          << " to " << viewType << "\n  memref.copy " << value << ", " << result
+          << "_interior : " << type(dims, false) << " to " << viewType << "\n";
       value = result;
     }
     inputs[i] = value;
@@ -351,9 +350,8 @@ std::string ContractionCase::text(const std::string &name) const {
     std::string sizes;
     for (size_t d = 0; d < outRank; ++d)
       if (isDynamic(operands[2][d])) {
-        out << "  %co" << d << " = arith.constant " << d
-            << " : index\n  %no" << d << " = memref.dim %out, %co" << d
-            << " : " << outType << "\n";
+        out << "  %co" << d << " = arith.constant " << d << " : index\n  %no"
+            << d << " = memref.dim %out, %co" << d << " : " << outType << "\n";
         sizes += (sizes.empty() ? "%no" : ", %no") + std::to_string(d);
       }
     out << "  %sum = memref.alloc(" << sizes << ") : " << outType << "\n";
@@ -368,23 +366,24 @@ std::string ContractionCase::text(const std::string &name) const {
   for (size_t l = 0; l < extents.size(); ++l)
     out << (l ? ", " : "") << (reduction[l] ? "\"reduction\"" : "\"parallel\"");
   out << "]} ins(" << inputs[0] << ", " << inputs[1] << " : "
-      << type(operands[0], true) << ", " << type(operands[1], true)
-      << ") outs(" << sum << " : " << outType << ") attrs = {root";
+      << type(operands[0], true) << ", " << type(operands[1], true) << ") outs("
+      << sum << " : " << outType << ") attrs = {root";
   if (!strategy.empty())
     out << ", codegen.strategy = " << strategy;
-  out << "} {\n  ^bb0(%x: " << scalar << ", %y: " << scalar << ", %s: "
-      << scalar << "):\n    %p = arith.mulf %x, %y : " << scalar
+  out << "} {\n  ^bb0(%x: " << scalar << ", %y: " << scalar
+      << ", %s: " << scalar << "):\n    %p = arith.mulf %x, %y : " << scalar
       << "\n    %q = arith.addf %s, %p : " << scalar
       << "\n    linalg.yield %q : " << scalar << "\n  }\n";
   if (epilogue) {
     out << "  linalg.generic {indexing_maps = [" << identity(outRank) << ", "
         << lastDim(outRank) << ", " << identity(outRank) << ", "
         << identity(outRank) << "], iterator_types = " << parallel(outRank)
-        << "} ins(%sum, %bias, %other : " << outType << ", " << biasType
-        << ", " << outType << ") outs(%out : " << outType
-        << ") {\n  ^bb0(%r: " << scalar << ", %bi: " << scalar << ", %o: "
-        << scalar << ", %old: " << scalar << "):\n    %1 = arith.addf %r, %bi : "
-        << scalar << "\n    %2 = arith.maximumf %1, %zero : " << scalar
+        << "} ins(%sum, %bias, %other : " << outType << ", " << biasType << ", "
+        << outType << ") outs(%out : " << outType
+        << ") {\n  ^bb0(%r: " << scalar << ", %bi: " << scalar
+        << ", %o: " << scalar << ", %old: " << scalar
+        << "):\n    %1 = arith.addf %r, %bi : " << scalar
+        << "\n    %2 = arith.maximumf %1, %zero : " << scalar
         << "\n    %3 = arith.addf %2, %o : " << scalar
         << "\n    linalg.yield %3 : " << scalar << "\n  }\n";
   }
@@ -392,8 +391,8 @@ std::string ContractionCase::text(const std::string &name) const {
     std::string target = epilogue ? "%second" : "%second";
     out << "  linalg.generic {indexing_maps = [" << identity(outRank) << ", "
         << identity(outRank) << "], iterator_types = " << parallel(outRank)
-        << "} ins(%sum : " << outType << ") outs(" << target << " : "
-        << outType << ") {\n  ^bb0(%r: " << scalar << ", %old: " << scalar
+        << "} ins(%sum : " << outType << ") outs(" << target << " : " << outType
+        << ") {\n  ^bb0(%r: " << scalar << ", %old: " << scalar
         << "):\n    %1 = arith.mulf %r, %two : " << scalar
         << "\n    linalg.yield %1 : " << scalar << "\n  }\n";
   }

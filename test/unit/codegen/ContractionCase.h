@@ -4,9 +4,8 @@
 // each dimension; it can be written as a kernel on memrefs, as the stages
 // before codegen leave it, and computed by plain loops.
 //
-//   auto c = ContractionCase::einsum("bi,iu->bu", {{'b', 5}, {'i', 7}, {'u', 10}});
-//   c.epilogue = true;
-//   std::string kernel = c.text("kernel_0");
+//   auto c = ContractionCase::einsum("bi,iu->bu", {{'b', 5}, {'i', 7}, {'u',
+//   10}}); c.epilogue = true; std::string kernel = c.text("kernel_0");
 //   std::vector<double> y = c.reference(...);
 //
 //===----------------------------------------------------------------------===//

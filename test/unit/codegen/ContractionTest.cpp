@@ -9,9 +9,9 @@
 
 #include "codegen/schedule/contraction/Contraction.h"
 #include "codegen/strategy/Contraction.h"
-#include "test/unit/codegen/ContractionCase.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Parser/Parser.h"
+#include "test/unit/codegen/ContractionCase.h"
 #include "gtest/gtest.h"
 #include <cmath>
 #include <cstdlib>
@@ -30,11 +30,10 @@ int64_t fromEnvironment(const char *name, int64_t fallback) {
 class ContractionTest : public ::testing::Test {
 protected:
   ContractionTest() : random(fromEnvironment("CORNU_TEST_SEED", 1)) {
-    context.loadDialect<arith::ArithDialect, func::FuncDialect,
-                        linalg::LinalgDialect, math::MathDialect,
-                        memref::MemRefDialect, scf::SCFDialect,
-                        vector::VectorDialect, LLVM::LLVMDialect,
-                        codegen::CodegenDialect>();
+    context.loadDialect<
+        arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect,
+        math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
+        vector::VectorDialect, LLVM::LLVMDialect, codegen::CodegenDialect>();
   }
 
   int64_t pick(int64_t low, int64_t high) {
@@ -87,29 +86,29 @@ void ContractionTest::decorate(ContractionCase &c) {
     text += std::to_string(pick(1, 40)) + ", kc = ";
     text += std::to_string(pick(1, 40)) + ", copy_left = ";
     text += std::string(flag()) + ", copy_right = " + flag();
-    text += std::string(", pack_right = ") + flag() + ", flatten_rows = " +
-            flag() + ", along_reduction = " + flag() + ", single_row_nr = " +
-            std::to_string(oneOf<int64_t>({0, 4, 32, 64})) +
-            ", serial = 1000>";
+    text +=
+        std::string(", pack_right = ") + flag() + ", flatten_rows = " + flag() +
+        ", along_reduction = " + flag() +
+        ", single_row_nr = " + std::to_string(oneOf<int64_t>({0, 4, 32, 64})) +
+        ", serial = 1000>";
     c.strategy = text;
   }
 }
 
 ContractionCase ContractionTest::randomEinsum() {
   std::string spec = oneOf<const char *>(
-      {"mk,kn->mn", "km,kn->mn", "mk,nk->mn", "km,nk->mn", "bmk,bkn->bmn",
-       "bth,hu->btu", "bth,btu->hu", "btu,hu->bth", "bqhd,bkhd->bhqk",
-       "bhqk,bkhd->bqhd", "bhqk,bqhd->bkhd", "k,kn->n", "mk,k->m", "k,k->",
-       "m,n->mn", "bk,bk->b", "bm,bn->bmn", "abk,kcd->abcd", "mab,abn->mn",
-       "amk,kn->anm", "bk,bkn->bn", "nk,mk->mn", "mk,kn->nm", "ab,cbd->acd"});
+      {"mk,kn->mn",       "km,kn->mn",       "mk,nk->mn",       "km,nk->mn",
+       "bmk,bkn->bmn",    "bth,hu->btu",     "bth,btu->hu",     "btu,hu->bth",
+       "bqhd,bkhd->bhqk", "bhqk,bkhd->bqhd", "bhqk,bqhd->bkhd", "k,kn->n",
+       "mk,k->m",         "k,k->",           "m,n->mn",         "bk,bk->b",
+       "bm,bn->bmn",      "abk,kcd->abcd",   "mab,abn->mn",     "amk,kn->anm",
+       "bk,bkn->bn",      "nk,mk->mn",       "mk,kn->nm",       "ab,cbd->acd"});
   if (spec == "k,k->")
     spec = "ak,ak->a";
   std::map<char, int64_t> sizes;
   for (char c : spec)
     if (std::isalpha(c) && !sizes.count(c))
-      sizes[c] = chance(10)   ? 1
-                 : chance(15) ? pick(20, 70)
-                              : pick(1, 20);
+      sizes[c] = chance(10) ? 1 : chance(15) ? pick(20, 70) : pick(1, 20);
   ContractionCase c = ContractionCase::einsum(spec, sizes);
   decorate(c);
   return c;
@@ -120,8 +119,7 @@ ContractionCase ContractionTest::randomConvolution() {
   size_t rank = oneOf<size_t>({1, 2, 2, 2, 3});
   auto direction = oneOf<ContractionCase::Direction>(
       {ContractionCase::Direction::Forward, ContractionCase::Direction::Forward,
-       ContractionCase::Direction::Kernel,
-       ContractionCase::Direction::Input});
+       ContractionCase::Direction::Kernel, ContractionCase::Direction::Input});
   bool toInput = direction == ContractionCase::Direction::Input;
   for (size_t i = 0; i < rank; ++i) {
     conv.kernel.push_back(pick(1, 5));
@@ -147,8 +145,7 @@ template <typename T>
 void ContractionTest::compare(Jit &jit, ContractionCase &c, size_t i) {
   auto arguments = c.arguments<T>(random);
   auto expected = c.reference(arguments);
-  ASSERT_TRUE(
-      jit.call("kernel_" + std::to_string(i), arguments.pointers()));
+  ASSERT_TRUE(jit.call("kernel_" + std::to_string(i), arguments.pointers()));
   double terms = 1;
   for (size_t l = 0; l < c.extents.size(); ++l)
     if (c.reduction[l])
@@ -219,7 +216,7 @@ void ContractionTest::check(std::vector<ContractionCase> &cases) {
 }
 
 TEST_F(ContractionTest, RandomEinsums) {
-  int64_t count = fromEnvironment("CORNU_TEST_CASES", 300);
+  int64_t count = fromEnvironment("CORNU_TEST_CASES", 200);
   for (int64_t done = 0; done < count && !HasFatalFailure(); done += 20) {
     std::vector<ContractionCase> cases;
     for (int i = 0; i < 20; ++i)
@@ -229,7 +226,7 @@ TEST_F(ContractionTest, RandomEinsums) {
 }
 
 TEST_F(ContractionTest, RandomConvolutions) {
-  int64_t count = fromEnvironment("CORNU_TEST_CASES", 300);
+  int64_t count = fromEnvironment("CORNU_TEST_CASES", 200);
   for (int64_t done = 0; done < count && !HasFatalFailure(); done += 20) {
     std::vector<ContractionCase> cases;
     for (int i = 0; i < 20; ++i)

@@ -148,14 +148,16 @@ std::unique_ptr<Jit> Jit::compile(ModuleOp module, const Options &options) {
   std::unique_ptr<Jit> jit(new Jit());
   for (auto function : module.getOps<func::FuncOp>()) {
     auto types = function.getArgumentTypes();
-    auto last = types.empty() ? MemRefType() : dyn_cast<MemRefType>(types.back());
-    bool takesWorkspace = last && last.getElementType().isInteger(8) &&
-                          last.getRank() == 1;
+    auto last =
+        types.empty() ? MemRefType() : dyn_cast<MemRefType>(types.back());
+    bool takesWorkspace =
+        last && last.getElementType().isInteger(8) && last.getRank() == 1;
     if (codegen::workspaceBytes(function) > int64_t(kWorkspaceBytes)) {
       llvm::errs() << "jit: kernel needs too large a workspace\n";
       return nullptr;
     }
-    jit->kernels.push_back({function.getName().str(), {nullptr, takesWorkspace}});
+    jit->kernels.push_back(
+        {function.getName().str(), {nullptr, takesWorkspace}});
   }
   runGridsSerially(module);
   if (failed(lowerToLLVM(module)))
@@ -175,8 +177,9 @@ std::unique_ptr<Jit> Jit::compile(ModuleOp module, const Options &options) {
     host->setCPU(options.cpu);
     host->getFeatures() = llvm::SubtargetFeatures();
   }
-  host->setCodeGenOptLevel(options.level == 0 ? llvm::CodeGenOptLevel::None
-                                              : llvm::CodeGenOptLevel::Aggressive);
+  host->setCodeGenOptLevel(options.level == 0
+                               ? llvm::CodeGenOptLevel::None
+                               : llvm::CodeGenOptLevel::Aggressive);
   auto machine = host->createTargetMachine();
   if (!check(machine))
     return nullptr;
@@ -193,8 +196,8 @@ std::unique_ptr<Jit> Jit::compile(ModuleOp module, const Options &options) {
   if (!check(engine))
     return nullptr;
   jit->engine = std::move(*engine);
-  if (llvm::Error error = jit->engine->addIRModule(
-          llvm::orc::ThreadSafeModule(std::move(llvmModule), std::move(context)))) {
+  if (llvm::Error error = jit->engine->addIRModule(llvm::orc::ThreadSafeModule(
+          std::move(llvmModule), std::move(context)))) {
     llvm::logAllUnhandledErrors(std::move(error), llvm::errs(), "jit: ");
     return nullptr;
   }

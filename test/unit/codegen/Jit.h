@@ -3,10 +3,10 @@
 // Compiles a module of kernels on memrefs in this process and calls them:
 //
 //   MLIRContext context = ...;
-//   OwningOpRef<ModuleOp> module = parse(...);       // scf, vector, codegen, ...
-//   auto jit = Jit::compile(*module);                // consumes the module's IR
-//   Array<float> x({3, 5}), y({3, 5});
-//   jit->call("kernel", {&x, &y});
+//   OwningOpRef<ModuleOp> module = parse(...);       // scf, vector, codegen,
+//   ... auto jit = Jit::compile(*module);                // consumes the
+//   module's IR Array<float> x({3, 5}), y({3, 5}); jit->call("kernel", {&x,
+//   &y});
 //
 // Grids (`codegen.parallel`) run serially as worker 0; the workspace is the
 // kernel's trailing memref<?xi8>, which `call` supplies.
@@ -95,9 +95,9 @@ private:
 class Jit {
 public:
   struct Options {
-    std::string cpu;         ///< "" is the host's
-    unsigned level = 3;      ///< LLVM's optimization level
-    std::string dumpAsm;     ///< a file that gets the assembly, or ""
+    std::string cpu;     ///< "" is the host's
+    unsigned level = 3;  ///< LLVM's optimization level
+    std::string dumpAsm; ///< a file that gets the assembly, or ""
   };
   /// Lowers, optimizes and loads the module. Null after an error, which is
   /// printed to stderr. Every function gets a C interface.
