@@ -66,6 +66,16 @@ static void setShape(Value value, ArrayRef<int64_t> shape) {
   value.setType(RankedTensorType::get(shape, elementType(value)));
 }
 
+/// A slice takes a dynamic dimension whole, up to the limit -1.
+static void fixLimits(SliceOp op) {
+  SmallVector<int64_t> limits(op.getLimits());
+  ArrayRef<int64_t> from = tensorType(op.getInput()).getShape();
+  for (auto [limit, size] : llvm::zip_equal(limits, from))
+    if (limit < 0)
+      limit = size;
+  op.setLimits(limits);
+}
+
 /// Fixes the results of the ops in `block`, whose arguments are static.
 static void fixBlock(Block &block, int64_t batch, const Sources &sources) {
   for (Operation &op : block) {
@@ -91,6 +101,8 @@ static void fixBlock(Block &block, int64_t batch, const Sources &sources) {
     for (Region &region : op.getRegions())
       for (Block &inner : region)
         fixBlock(inner, batch, sources);
+    if (auto slice = dyn_cast<SliceOp>(op))
+      fixLimits(slice);
     for (Value result : op.getResults()) {
       auto type = dyn_cast<RankedTensorType>(result.getType());
       if (!type || type.hasStaticShape())

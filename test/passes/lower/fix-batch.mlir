@@ -34,3 +34,11 @@ func.func @scan(%h0: tensor<?x4xf32>, %xs: tensor<?x6x4xf32>) -> tensor<?x6x4xf3
   } : (tensor<?x4xf32>, tensor<?x6x4xf32>) -> (tensor<?x4xf32>, tensor<?x6x4xf32>)
   return %ys : tensor<?x6x4xf32>
 }
+
+// A dimension that was taken whole still is.
+// CHECK-LABEL: func.func @slice
+// CHECK: nn.slice [0, 1] [8, 3] [1, 1] %{{.*}} : (tensor<8x4xf32>) -> tensor<8x2xf32>
+func.func @slice(%x: tensor<?x4xf32>) -> tensor<?x2xf32> {
+  %0 = nn.slice [0, 1] [-1, 3] [1, 1] %x : (tensor<?x4xf32>) -> tensor<?x2xf32>
+  return %0 : tensor<?x2xf32>
+}
