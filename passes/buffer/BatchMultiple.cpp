@@ -19,8 +19,7 @@ static Multiple multiply(Multiple a, Multiple b) {
   if (!a || !b || (a->scales && b->scales))
     return std::nullopt;
   BatchMultiple result{a->numerator * b->numerator,
-                       a->denominator * b->denominator,
-                       a->scales || b->scales};
+                       a->denominator * b->denominator, a->scales || b->scales};
   int64_t common = std::gcd(result.numerator, result.denominator);
   if (common > 1) {
     result.numerator /= common;
@@ -48,8 +47,8 @@ static Multiple sizeOf(Value memref, int64_t dim,
   }
   Operation *op = memref.getDefiningOp();
   if (auto loop = dyn_cast<scf::ForOp>(op))
-    return recurse(
-        loop.getInitArgs()[cast<OpResult>(memref).getResultNumber()], dim);
+    return recurse(loop.getInitArgs()[cast<OpResult>(memref).getResultNumber()],
+                   dim);
   if (auto alloc = dyn_cast<memref::AllocOp>(op))
     return known(alloc.getMixedSizes()[dim]);
   if (auto view = dyn_cast<memref::ViewOp>(op))

@@ -67,8 +67,8 @@ static bool isSlice(Value value) {
   if (!call)
     return false;
   unsigned firstOutput = call.getNumOperands() - call.getNumResults();
-  return isSlice(call.getOperand(firstOutput +
-                                 cast<OpResult>(value).getResultNumber()));
+  return isSlice(
+      call.getOperand(firstOutput + cast<OpResult>(value).getResultNumber()));
 }
 
 /// Gives the arguments of all functions their layouts: the identity, but for
@@ -78,9 +78,10 @@ static void markLayouts(ModuleOp module) {
   for (auto function : module.getOps<func::FuncOp>())
     for (auto [i, type] : llvm::enumerate(function.getArgumentTypes()))
       if (auto tensor = dyn_cast<RankedTensorType>(type))
-        function.setArgAttr(i, BufferizationDialect::kBufferLayoutAttrName,
-                            AffineMapAttr::get(AffineMap::getMultiDimIdentityMap(
-                                tensor.getRank(), module.getContext())));
+        function.setArgAttr(
+            i, BufferizationDialect::kBufferLayoutAttrName,
+            AffineMapAttr::get(AffineMap::getMultiDimIdentityMap(
+                tensor.getRank(), module.getContext())));
   module.walk([&](func::CallOp call) {
     auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());
     for (auto [i, operand] : llvm::enumerate(call.getOperands()))
@@ -137,7 +138,8 @@ static void dropResults(func::FuncOp kernel) {
     kernel.setArgAttr(i, kOutputAttr, builder.getUnitAttr());
   end->setOperands({});
   kernel.removeResAttrsAttr();
-  kernel.setFunctionType(builder.getFunctionType(kernel.getArgumentTypes(), {}));
+  kernel.setFunctionType(
+      builder.getFunctionType(kernel.getArgumentTypes(), {}));
 }
 
 static void dropResults(func::CallOp call) {
@@ -147,7 +149,8 @@ static void dropResults(func::CallOp call) {
   for (auto [result, output] : llvm::zip_equal(call.getResults(), outputs)) {
     // Uses expect the type that was inferred for the result.
     Value replacement = output;
-    if (Value uncast = output; auto cast = uncast.getDefiningOp<memref::CastOp>())
+    if (Value uncast = output;
+        auto cast = uncast.getDefiningOp<memref::CastOp>())
       replacement = cast.getSource();
     if (replacement.getType() != result.getType()) {
       OpBuilder::InsertionGuard guard(builder);

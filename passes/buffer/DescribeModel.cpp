@@ -50,12 +50,12 @@ SmallVector<Attribute> Description::arguments(func::FuncOp function,
     auto memref = cast<MemRefType>(function.getArgumentTypes()[i]);
     Type element = memref.getElementType();
     if (function.getArgAttr(i, lower::kUnsignedAttr))
-      element = IntegerType::get(b.getContext(), element.getIntOrFloatBitWidth(),
-                                 IntegerType::Unsigned);
+      element =
+          IntegerType::get(b.getContext(), element.getIntOrFloatBitWidth(),
+                           IntegerType::Unsigned);
     auto name = function.getArgAttrOfType<StringAttr>(i, "nn.name");
     NamedAttrList row;
-    row.set("name", name ? name
-                         : b.getStringAttr(role + Twine(rows.size())));
+    row.set("name", name ? name : b.getStringAttr(role + Twine(rows.size())));
     row.set("type",
             TypeAttr::get(RankedTensorType::get(memref.getShape(), element)));
     if (Attribute bound = function.getArgAttr(i, "nn.upper_bound"))

@@ -103,8 +103,7 @@ static void mergeArguments(func::FuncOp kernel, ArrayRef<int64_t> first) {
   for (auto [i, other] : llvm::enumerate(first))
     if (other != static_cast<int64_t>(i)) {
       kernel.getArgument(i).replaceAllUsesWith(kernel.getArgument(other));
-      kernel.setArgAttr(other, kOutputAttr,
-                        UnitAttr::get(kernel.getContext()));
+      kernel.setArgAttr(other, kOutputAttr, UnitAttr::get(kernel.getContext()));
       erased.set(i);
     }
   (void)kernel.eraseArguments(erased);
@@ -113,8 +112,8 @@ static void mergeArguments(func::FuncOp kernel, ArrayRef<int64_t> first) {
 void specializeCallsInPlace(ModuleOp module) {
   SymbolTable symbols(module);
   // The calls of each kernel, by what they share.
-  llvm::MapVector<Operation *, std::map<SmallVector<int64_t>,
-                                        SmallVector<func::CallOp>>>
+  llvm::MapVector<Operation *,
+                  std::map<SmallVector<int64_t>, SmallVector<func::CallOp>>>
       callsOf;
   module.walk([&](func::CallOp call) {
     auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());

@@ -109,8 +109,8 @@ FailureOr<Range> PlaceKernelBuffers::needOf(func::CallOp call,
       total.denominator *= multiple->denominator;
       total.scales |= multiple->scales;
     }
-    bytes = llvm::alignTo(llvm::divideCeil(bytes, total.denominator),
-                          kAlignment);
+    bytes =
+        llvm::alignTo(llvm::divideCeil(bytes, total.denominator), kAlignment);
     (total.scales ? range.perSample : range.fixed) += bytes;
   }
   return range;
@@ -192,9 +192,8 @@ void PlaceKernelBuffers::rewriteKernel(func::FuncOp kernel,
     };
     if (!offset)
       offset = constant(0);
-    Value view =
-        memref::ViewOp::create(b, loc, op.getType(), buffers, offset,
-                               op.getDynamicSizes());
+    Value view = memref::ViewOp::create(b, loc, op.getType(), buffers, offset,
+                                        op.getDynamicSizes());
     if (op != allocations.back()) {
       // The next one starts at the next multiple of the alignment.
       int64_t known = elementBytes(op.getType());

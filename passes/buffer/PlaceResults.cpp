@@ -66,8 +66,7 @@ static void resultsToArguments(func::FuncOp entry) {
   }
   end->setOperands({});
   entry.removeResAttrsAttr();
-  entry.setFunctionType(
-      builder.getFunctionType(entry.getArgumentTypes(), {}));
+  entry.setFunctionType(builder.getFunctionType(entry.getArgumentTypes(), {}));
 
   // A variable that becomes the old value of another one is read before any
   // is written.
@@ -80,7 +79,8 @@ static void resultsToArguments(func::FuncOp entry) {
     SmallVector<Value> sizes;
     for (int64_t d = 0; d < type.getRank(); ++d)
       if (type.isDynamicDim(d))
-        sizes.push_back(memref::DimOp::create(builder, value.getLoc(), value, d));
+        sizes.push_back(
+            memref::DimOp::create(builder, value.getLoc(), value, d));
     Value saved = memref::AllocOp::create(
         builder, value.getLoc(),
         MemRefType::get(type.getShape(), type.getElementType()), sizes);
@@ -210,9 +210,8 @@ Value Placement::viewAs(Value target, memref::AllocOp allocation) {
       return {};
     stride *= type.isDynamicDim(d) ? 1 : type.getDimSize(d);
   }
-  return memref::ReinterpretCastOp::create(builder, loc, type, target,
-                                           builder.getIndexAttr(0), sizes,
-                                           strides);
+  return memref::ReinterpretCastOp::create(
+      builder, loc, type, target, builder.getIndexAttr(0), sizes, strides);
 }
 
 /// What an op is called in a reason.
@@ -278,9 +277,9 @@ void Placement::overwrite(func::CallOp call) {
       // The input must dominate the output's views, which stand anywhere
       // before the call.
       for (Value view : viewsOf(output.getResult()))
-        if (Operation *op = view.getDefiningOp();
-            op && op != output && op->getBlock() == block &&
-            op->isBeforeInBlock(input))
+        if (Operation *op = view.getDefiningOp(); op && op != output &&
+                                                  op->getBlock() == block &&
+                                                  op->isBeforeInBlock(input))
           op->moveAfter(input);
       output.getResult().replaceAllUsesWith(input.getResult());
       output.erase();

@@ -103,8 +103,7 @@ LogicalResult EntryPlan::collect() {
           definition->erase();
       continue;
     }
-    int64_t bytes =
-        llvm::divideCeil(op.getType().getElementTypeBitWidth(), 8);
+    int64_t bytes = llvm::divideCeil(op.getType().getElementTypeBitWidth(), 8);
     BatchMultiple total;
     for (OpFoldResult size : op.getMixedSizes()) {
       std::optional<BatchMultiple> multiple = batchMultiple(size);
@@ -127,8 +126,8 @@ LogicalResult EntryPlan::collect() {
 Value batchOf(OpBuilder &b, func::FuncOp entry) {
   for (BlockArgument argument : entry.getArguments()) {
     auto type = cast<MemRefType>(argument.getType());
-    auto role = entry.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
-                                                   kRoleAttr);
+    auto role =
+        entry.getArgAttrOfType<StringAttr>(argument.getArgNumber(), kRoleAttr);
     bool isBlock = role && (role == "state" || role == "gradients");
     if (!isBlock && type.getRank() > 0 && type.isDynamicDim(0))
       return memref::DimOp::create(b, entry.getLoc(), argument, 0);
@@ -141,10 +140,10 @@ void EntryPlan::place(Type bytesType) {
   b.setInsertionPointToStart(&entry.getBody().front());
   Value batch = batchOf(b, entry);
   unsigned last = entry.getNumArguments();
-  (void)entry.insertArgument(
-      last, bytesType,
-      b.getDictionaryAttr(b.getNamedAttr(kRoleAttr, b.getStringAttr("scratch"))),
-      loc);
+  (void)entry.insertArgument(last, bytesType,
+                             b.getDictionaryAttr(b.getNamedAttr(
+                                 kRoleAttr, b.getStringAttr("scratch"))),
+                             loc);
   Value scratch = entry.getArgument(last);
 
   auto constant = [&](int64_t value) -> Value {
@@ -159,7 +158,8 @@ void EntryPlan::place(Type bytesType) {
     return arith::AddIOp::create(b, loc, scaled, result).getResult();
   };
   for (Pool *pool : {&fixed, &scaling})
-    for (auto [life, op] : llvm::zip_equal(pool->lifetimes, pool->allocations)) {
+    for (auto [life, op] :
+         llvm::zip_equal(pool->lifetimes, pool->allocations)) {
       Value start = pool == &fixed ? offset(life.offset, 0)
                                    : offset(fixedBytes, life.offset);
       OpBuilder at(op);
@@ -176,8 +176,8 @@ void EntryPlan::place(Type bytesType) {
   Value tail = offset(fixedBytes, scalingBytes);
   Value all = memref::DimOp::create(b, loc, scratch, 0);
   Value rest = arith::SubIOp::create(b, loc, all, tail);
-  Value workspace = memref::ViewOp::create(
-      b, loc, cast<MemRefType>(bytesType), scratch, tail, rest);
+  Value workspace = memref::ViewOp::create(b, loc, cast<MemRefType>(bytesType),
+                                           scratch, tail, rest);
   for (func::CallOp call : calls)
     call->insertOperands(call->getNumOperands(), workspace);
 }

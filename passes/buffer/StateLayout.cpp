@@ -77,8 +77,8 @@ struct StateLayout : PassWrapper<StateLayout, OperationPass<ModuleOp>> {
       NamedAttrList row;
       row.set("name", variable.getSymNameAttr());
       row.set("type", TypeAttr::get(variable.getType()));
-      row.set("offset",
-              b.getI64IntegerAttr(layout.offsets.lookup(variable.getSymName())));
+      row.set("offset", b.getI64IntegerAttr(
+                            layout.offsets.lookup(variable.getSymName())));
       row.set("kind",
               b.getStringAttr(nn::stringifyVariableKind(variable.getKind())));
       if (variable.getValueAttr())
@@ -149,9 +149,9 @@ struct StateLayout : PassWrapper<StateLayout, OperationPass<ModuleOp>> {
       Value offset = arith::ConstantIndexOp::create(
           b, argument.getLoc(), layout.offsets.lookup(name));
       Location loc = NameLoc::get(b.getStringAttr(name));
-      argument.replaceAllUsesWith(memref::ViewOp::create(
-          b, loc, cast<MemRefType>(argument.getType()), block, offset,
-          ValueRange()));
+      argument.replaceAllUsesWith(
+          memref::ViewOp::create(b, loc, cast<MemRefType>(argument.getType()),
+                                 block, offset, ValueRange()));
       replaced.set(i);
     }
     (void)entry.eraseArguments(replaced);

@@ -47,9 +47,8 @@ struct VerifyBuffers : PassWrapper<VerifyBuffers, OperationPass<ModuleOp>> {
     bool valid = true;
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       bool inKernel = function->hasAttr(lower::kKernelAttr);
-      function.walk([&](Operation *op) {
-        valid &= succeeded(verify(op, inKernel));
-      });
+      function.walk(
+          [&](Operation *op) { valid &= succeeded(verify(op, inKernel)); });
     }
     if (!valid)
       signalPassFailure();

@@ -73,8 +73,8 @@ void KernelLowering::lowerContract(ContractOp op) {
   store(op, nest.finish(tensor, indexOf(result), iterators,
                         [&](OpBuilder &body, ValueRange present) {
                           Value p = arith::MulFOp::create(body, loc, a, b);
-                          return SmallVector<Value>{arith::AddFOp::create(
-                              body, loc, present[0], p)};
+                          return SmallVector<Value>{
+                              arith::AddFOp::create(body, loc, present[0], p)};
                         })[0]);
 }
 

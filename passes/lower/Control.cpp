@@ -116,9 +116,9 @@ LogicalResult EntryLowering::lowerScan(ScanOp op) {
   SmallVector<Value> next;
   for (auto [value, state] :
        llvm::zip(yield->getOperands().take_front(numStates), states))
-    next.push_back(linalg::CopyOp::create(builder, loc, mapping.lookup(value),
-                                          state)
-                       .getResult(0));
+    next.push_back(
+        linalg::CopyOp::create(builder, loc, mapping.lookup(value), state)
+            .getResult(0));
   next.append(stacked);
   scf::YieldOp::create(builder, loc, next);
   mapping.map(op.getResults(), loop.getResults());

@@ -74,8 +74,8 @@ struct Geometry {
     Shape shape(type.getShape().drop_back(2));
     if (channels != 1 || groups == 1)
       shape.push_back(channels);
-    auto rest = RankedTensorType::get(
-        {type.getShape().back()}, type.getElementType());
+    auto rest =
+        RankedTensorType::get({type.getShape().back()}, type.getElementType());
     Shape tail(split(rest, filters).getShape());
     shape.append(tail);
     return RankedTensorType::get(shape, loweredType(type.getElementType()));
@@ -206,14 +206,14 @@ void KernelLowering::lowerConvolution(ConvolutionOp op) {
     positions.push_back(nest.dim(1 + d) * geometry.strides[d] +
                         nest.dim(tap + d) * geometry.dilations[d]);
   Value a = nest.readTensor(x, join({positions, channels.input(nest)}));
-  Value v = nest.readTensor(
-      w, join({nest.dims(tap, rank), channels.kernel(nest)}));
-  Value tensor = reshapeTensor(b, loc, destination(op),
-                               geometry.split(tensorType(op), geometry.filters));
+  Value v =
+      nest.readTensor(w, join({nest.dims(tap, rank), channels.kernel(nest)}));
+  Value tensor =
+      reshapeTensor(b, loc, destination(op),
+                    geometry.split(tensorType(op), geometry.filters));
   tensor = fill(loc, constant(loc, elementType(op), 0), tensor);
   Value result =
-      nest.finish(tensor,
-                  join({nest.dims(0, 1 + rank), channels.output(nest)}),
+      nest.finish(tensor, join({nest.dims(0, 1 + rank), channels.output(nest)}),
                   loops.iterators, [&](OpBuilder &body, ValueRange present) {
                     return productSum(loc, body, present[0], a, v);
                   })[0];
@@ -256,10 +256,10 @@ void KernelLowering::lowerKernelGradient(ConvolutionKernelGradientOp op) {
     positions.push_back(nest.dim(n + 1 + d) * geometry.strides[d] +
                         nest.dim(d) * geometry.dilations[d]);
   Value a = nest.readTensor(x, join({positions, channels.input(nest)}));
-  Value v = nest.readTensor(
-      y, join({nest.dims(n, 1 + rank), channels.output(nest)}));
-  Value tensor =
-      reshapeTensor(b, loc, destination(op), geometry.splitKernel(tensorType(op)));
+  Value v =
+      nest.readTensor(y, join({nest.dims(n, 1 + rank), channels.output(nest)}));
+  Value tensor = reshapeTensor(b, loc, destination(op),
+                               geometry.splitKernel(tensorType(op)));
   tensor = fill(loc, constant(loc, elementType(op), 0), tensor);
   Value result =
       nest.finish(tensor, join({nest.dims(0, rank), channels.kernel(nest)}),
@@ -324,8 +324,8 @@ static Value lowerPhase(KernelLowering &kernel, Location loc,
   for (auto [d, phase] : llvm::enumerate(phases)) {
     int64_t reach = phase.count + (phase.taps - 1) * phase.step;
     low.push_back(-phase.shift);
-    high.push_back(std::max<int64_t>(
-        0, reach + phase.shift - geometry.outputSizes[d]));
+    high.push_back(
+        std::max<int64_t>(0, reach + phase.shift - geometry.outputSizes[d]));
     if (geometry.outputSizes[d] + low[d] <= 0)
       return tensor;
   }
@@ -367,11 +367,11 @@ static Value lowerPhase(KernelLowering &kernel, Location loc,
                         (phase.taps - 1) * phase.step);
   Value a = nest.readTensor(y, join({positions, channels.output(nest)}));
   Value v = nest.readTensor(w, join({taps, channels.kernel(nest)}));
-  return nest.finish(
-      tensor, join({nest.dims(0, 1 + rank), channels.input(nest)}),
-      loops.iterators, [&](OpBuilder &body, ValueRange present) {
-        return productSum(loc, body, present[0], a, v);
-      })[0];
+  return nest.finish(tensor,
+                     join({nest.dims(0, 1 + rank), channels.input(nest)}),
+                     loops.iterators, [&](OpBuilder &body, ValueRange present) {
+                       return productSum(loc, body, present[0], a, v);
+                     })[0];
 }
 
 void KernelLowering::lowerInputGradient(ConvolutionInputGradientOp op) {
@@ -385,8 +385,9 @@ void KernelLowering::lowerInputGradient(ConvolutionInputGradientOp op) {
       geometry.split(tensorType(op.getOutput()), geometry.filters));
   Value w = operandTensor(*this, op.getKernel(),
                           geometry.splitKernel(tensorType(op.getKernel())));
-  Value tensor = reshapeTensor(b, loc, destination(op),
-                               geometry.split(tensorType(op), geometry.channels));
+  Value tensor =
+      reshapeTensor(b, loc, destination(op),
+                    geometry.split(tensorType(op), geometry.channels));
   Value zero = constant(loc, elementType(op), 0);
 
   SmallVector<SmallVector<Phase>> all;

@@ -25,8 +25,7 @@ public:
   Arithmetic(OpBuilder &builder, Location loc, Type nnElement)
       : builder(builder), loc(loc), type(loweredType(nnElement)),
         isFloat(isa<FloatType>(nnElement)),
-        isUnsigned(nnElement.isUnsignedInteger() ||
-                   nnElement.isInteger(1)) {}
+        isUnsigned(nnElement.isUnsignedInteger() || nnElement.isInteger(1)) {}
 
   Value constant(double value) {
     TypedAttr attr;
@@ -117,8 +116,7 @@ Value Arithmetic::sign(Value a) {
   // The last choice returns zeros and NaN as they are.
   Value zero = constant(0);
   Value negative =
-      isUnsigned ? a
-                 : select(compare(Predicate::lt, a, zero), constant(-1), a);
+      isUnsigned ? a : select(compare(Predicate::lt, a, zero), constant(-1), a);
   return select(compare(Predicate::gt, a, zero), constant(1), negative);
 }
 
@@ -178,8 +176,7 @@ Value Arithmetic::convertTo(Type nnTarget, Value a) {
 
 Value emitElementwise(OpBuilder &builder, Operation *op, ValueRange x) {
   // Comparisons and selections compute on the type of their last operand.
-  Arithmetic m(builder, op->getLoc(),
-               elementType(op->getOperands().back()));
+  Arithmetic m(builder, op->getLoc(), elementType(op->getOperands().back()));
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case([&](NegateOp) { return m.negate(x[0]); })
       .Case([&](AbsoluteOp) { return m.absolute(x[0]); })

@@ -59,8 +59,7 @@ func::FuncOp EntryLowering::createFunction() {
         attributesOf(dictionary(source.getResultAttrDict(i)), type));
   }
   for (auto &[name, value] : variables) {
-    Type type = loweredType(
-        symbols.lookup<VariableOp>(name).getType());
+    Type type = loweredType(symbols.lookup<VariableOp>(name).getType());
     DictionaryAttr attrs = builder.getDictionaryAttr(builder.getNamedAttr(
         kVariableAttr, FlatSymbolRefAttr::get(context, name)));
     arguments.push_back(type);
@@ -128,11 +127,11 @@ LogicalResult EntryLowering::lowerBlock(Block &block) {
       auto type = cast<RankedTensorType>(loweredType(constant.getType()));
       ElementsAttr elements = constant.getValue();
       if (elements.getType() != type)
-        elements = cast<DenseElementsAttr>(elements).bitcast(
-            type.getElementType());
-      mapping.map(constant.getResult(),
-                  arith::ConstantOp::create(builder, loc, type, elements)
-                      .getResult());
+        elements =
+            cast<DenseElementsAttr>(elements).bitcast(type.getElementType());
+      mapping.map(
+          constant.getResult(),
+          arith::ConstantOp::create(builder, loc, type, elements).getResult());
     } else if (auto call = dyn_cast<func::CallOp>(op)) {
       if (failed(lowerCall(call)))
         return failure();
@@ -177,11 +176,11 @@ OpFoldResult EntryLowering::sizeOf(Value value, int64_t dim) {
   if (auto argument = dyn_cast<BlockArgument>(value)) {
     // An argument of a scan's body: elements lack the time axis.
     auto scan = cast<ScanOp>(argument.getOwner()->getParentOp());
-    unsigned number = argument.getArgNumber(),
-             states = scan.getState().size();
+    unsigned number = argument.getArgNumber(), states = scan.getState().size();
     bool isElement =
         number >= states && number < states + scan.getSequences().size();
-    return sizeOf(scan.getOperand(number), isElement && dim > 0 ? dim + 1 : dim);
+    return sizeOf(scan.getOperand(number),
+                  isElement && dim > 0 ? dim + 1 : dim);
   }
   if (auto scan = value.getDefiningOp<ScanOp>()) {
     unsigned number = cast<OpResult>(value).getResultNumber();

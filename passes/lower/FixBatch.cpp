@@ -108,7 +108,8 @@ static void fixBlock(Block &block, int64_t batch, const Sources &sources) {
       if (!type || type.hasStaticShape())
         continue;
       if (isa<IfTrainingOp>(op)) {
-        auto yield = cast<IfTrainingOp>(op).getTraining().front().getTerminator();
+        auto yield =
+            cast<IfTrainingOp>(op).getTraining().front().getTerminator();
         setShape(result,
                  tensorType(yield->getOperand(
                                 cast<OpResult>(result).getResultNumber()))
@@ -166,9 +167,9 @@ struct FixBatch : PassWrapper<FixBatch, OperationPass<ModuleOp>> {
       for (BlockArgument argument : function.getArguments())
         argument.setType(withBatch(argument.getType(), size));
       fixBlock(body, size, sources);
-      function.setFunctionType(FunctionType::get(
-          &getContext(), body.getArgumentTypes(),
-          body.getTerminator()->getOperandTypes()));
+      function.setFunctionType(
+          FunctionType::get(&getContext(), body.getArgumentTypes(),
+                            body.getTerminator()->getOperandTypes()));
     }
   }
 

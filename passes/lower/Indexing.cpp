@@ -59,8 +59,8 @@ Value readGather(Site &site, GatherOp op, ArrayRef<AffineExpr> index) {
   Value number = site.read(op.getIndices(), index.take_front(rank));
   OpBuilder &b = site.body();
   Row row = rowOf(b, loc, number, tensorType(op.getTable()).getDimSize(0));
-  Value zero = arith::ConstantOp::create(
-      b, loc, b.getIntegerAttr(number.getType(), 0));
+  Value zero =
+      arith::ConstantOp::create(b, loc, b.getIntegerAttr(number.getType(), 0));
   Value safe = arith::SelectOp::create(b, loc, row.valid, row.index, zero);
   SmallVector<Value> position{
       arith::IndexCastOp::create(b, loc, b.getIndexType(), safe)};
@@ -91,15 +91,14 @@ void KernelLowering::lowerScatterAdd(ScatterAddOp op) {
     RankedTensorType from = tensorType(tensor);
     bool dynamic = false;
     int64_t rows = 1;
-    for (int64_t size :
-         from.getShape().take_front(indicesType.getRank())) {
+    for (int64_t size : from.getShape().take_front(indicesType.getRank())) {
       dynamic |= ShapedType::isDynamic(size);
       rows *= ShapedType::isDynamic(size) ? 1 : size;
     }
     Shape shape{dynamic ? ShapedType::kDynamic : rows};
     shape.append(rest.begin(), rest.end());
-    return reshapeTensor(
-        b, loc, tensor, RankedTensorType::get(shape, from.getElementType()));
+    return reshapeTensor(b, loc, tensor,
+                         RankedTensorType::get(shape, from.getElementType()));
   };
   ArrayRef<int64_t> rowShape = type.getShape().drop_front();
   Value indices = flat(op.getIndices(), {});
@@ -109,8 +108,8 @@ void KernelLowering::lowerScatterAdd(ScatterAddOp op) {
   auto index = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(b, loc, value);
   };
-  Value count = getValueOrCreateConstantIndexOp(
-      b, loc, tensorSize(b, loc, indices, 0));
+  Value count =
+      getValueOrCreateConstantIndexOp(b, loc, tensorSize(b, loc, indices, 0));
   auto loop = scf::ForOp::create(b, loc, index(0), count, index(1), table);
   {
     OpBuilder::InsertionGuard guard(b);
@@ -147,13 +146,13 @@ void KernelLowering::lowerScatterAdd(ScatterAddOp op) {
     Index all = nest.dims(0, rowShape.size());
     Value addend = nest.readTensor(update, all);
     SmallVector<IteratorType> kinds(rowShape.size(), IteratorType::parallel);
-    Value sum = nest.finish(slice, all, kinds,
-                            [&](OpBuilder &body, ValueRange old) {
-                              return SmallVector<Value>{arith::AddFOp::create(
-                                  body, loc, old[0], addend)};
-                            })[0];
-    Value inserted = tensor::InsertSliceOp::create(b, loc, sum, present, to,
-                                                   sizes, strides);
+    Value sum =
+        nest.finish(slice, all, kinds, [&](OpBuilder &body, ValueRange old) {
+          return SmallVector<Value>{
+              arith::AddFOp::create(body, loc, old[0], addend)};
+        })[0];
+    Value inserted =
+        tensor::InsertSliceOp::create(b, loc, sum, present, to, sizes, strides);
     scf::YieldOp::create(b, loc, inserted);
     b.setInsertionPointToStart(branch.elseBlock());
     scf::YieldOp::create(b, loc, present);
@@ -187,7 +186,8 @@ struct Words {
   /// The high and low word of a product.
   std::pair<Value, Value> multiply(Value x, uint32_t constant) {
     Type wide = b.getI64Type();
-    Value factor = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(constant));
+    Value factor =
+        arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(constant));
     Value product = arith::MulIOp::create(
         b, loc, arith::ExtUIOp::create(b, loc, wide, x), factor);
     Value shift = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(32));
@@ -220,8 +220,8 @@ Value readRandomUniform(Site &site, RandomUniformOp op,
   };
   Value number = wide(0);
   for (auto [d, expr] : llvm::enumerate(index)) {
-    Value position = arith::IndexCastOp::create(b, loc, b.getI64Type(),
-                                                site.position(expr));
+    Value position =
+        arith::IndexCastOp::create(b, loc, b.getI64Type(), site.position(expr));
     if (d > 0)
       number = arith::MulIOp::create(b, loc, number, wide(type.getDimSize(d)));
     number = arith::AddIOp::create(b, loc, number, position);

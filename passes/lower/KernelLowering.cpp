@@ -110,8 +110,8 @@ Value KernelLowering::tensorOf(Value value) {
       auto type = cast<RankedTensorType>(loweredType(value.getType()));
       ElementsAttr elements = constant.getValue();
       if (type != elements.getType())
-        elements = cast<DenseElementsAttr>(elements).bitcast(
-            type.getElementType());
+        elements =
+            cast<DenseElementsAttr>(elements).bitcast(type.getElementType());
       store(value, arith::ConstantOp::create(builder(), value.getLoc(), type,
                                              elements));
       return tensorOf(value);
@@ -314,9 +314,9 @@ LogicalResult KernelLowering::run() {
   llvm::append_range(arguments, results);
 
   OpBuilder moduleBuilder(source);
-  auto lowered = func::FuncOp::create(
-      moduleBuilder, source.getLoc(), source.getName(),
-      moduleBuilder.getFunctionType(arguments, results));
+  auto lowered =
+      func::FuncOp::create(moduleBuilder, source.getLoc(), source.getName(),
+                           moduleBuilder.getFunctionType(arguments, results));
   lowered->setDialectAttrs(source->getDialectAttrs());
   lowered.setVisibility(source.getVisibility());
   Block *block = lowered.addEntryBlock();

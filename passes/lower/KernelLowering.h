@@ -102,8 +102,8 @@ public:
   llvm::SmallVector<mlir::Value>
   finish(mlir::ValueRange destinations, llvm::ArrayRef<Index> outputIndices,
          llvm::ArrayRef<IteratorType> iterators,
-         llvm::function_ref<llvm::SmallVector<mlir::Value>(
-             mlir::OpBuilder &, mlir::ValueRange)>
+         llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::OpBuilder &,
+                                                           mlir::ValueRange)>
              yield);
 
 private:

@@ -87,9 +87,8 @@ Value Site::compute(Value value, ArrayRef<AffineExpr> index) {
   MLIRContext *context = op->getContext();
 
   return llvm::TypeSwitch<Operation *, Value>(op)
-      .Case([&](ConstantOp op) {
-        return readConstant(*this, kernel, op, index);
-      })
+      .Case(
+          [&](ConstantOp op) { return readConstant(*this, kernel, op, index); })
       .Case([&](IotaOp op) {
         return numberOf(body(), loc, position(index[op.getAxis()]), element);
       })
@@ -114,9 +113,9 @@ Value Site::compute(Value value, ArrayRef<AffineExpr> index) {
       .Case([&](ReverseOp op) {
         Index moved(index);
         for (int64_t axis : op.getAxes())
-          moved[axis] = getAffineConstantExpr(type.getDimSize(axis) - 1,
-                                              context) -
-                        index[axis];
+          moved[axis] =
+              getAffineConstantExpr(type.getDimSize(axis) - 1, context) -
+              index[axis];
         return read(op.getInput(), moved);
       })
       .Case([&](BroadcastOp op) {
@@ -245,8 +244,8 @@ SmallVector<Value> Nest::finish(
         missing.push_back(sizes[i]);
         index.push_back(dim(i));
       }
-    readTensor(
-        kernel.emptyTensor(loc, missing, kernel.builder().getF32Type()), index);
+    readTensor(kernel.emptyTensor(loc, missing, kernel.builder().getF32Type()),
+               index);
   }
 
   for (auto [input, map] : llvm::zip(inputs, maps))
@@ -258,9 +257,9 @@ SmallVector<Value> Nest::finish(
   SmallVector<Value> results = yield(bodyBuilder, present);
   linalg::YieldOp::create(bodyBuilder, loc, results);
 
-  auto generic = linalg::GenericOp::create(
-      kernel.builder(), loc, TypeRange(destinations), inputs, destinations,
-      maps, iterators);
+  auto generic =
+      linalg::GenericOp::create(kernel.builder(), loc, TypeRange(destinations),
+                                inputs, destinations, maps, iterators);
   generic.getRegion().push_back(block.release());
   return SmallVector<Value>(generic.getResults());
 }

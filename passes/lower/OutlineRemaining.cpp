@@ -58,9 +58,8 @@ struct OutlineRemaining
     StringRef name = op->getName().stripDialect();
     auto kernel = func::FuncOp::create(
         loc, (name + "_0").str(),
-        builder.getFunctionType(
-            TypeRange(ValueRange(arguments.getArrayRef())),
-            op->getResultTypes()));
+        builder.getFunctionType(TypeRange(ValueRange(arguments.getArrayRef())),
+                                op->getResultTypes()));
     kernel.setPrivate();
     kernel->setAttr(kKernelAttr, builder.getUnitAttr());
     symbols.insert(kernel);
@@ -76,8 +75,8 @@ struct OutlineRemaining
     func::ReturnOp::create(builder, loc, inner->getResults());
 
     builder.setInsertionPoint(op);
-    auto call = func::CallOp::create(builder, loc, kernel,
-                                     arguments.getArrayRef());
+    auto call =
+        func::CallOp::create(builder, loc, kernel, arguments.getArrayRef());
     op->replaceAllUsesWith(call.getResults());
     op->erase();
   }

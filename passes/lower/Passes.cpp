@@ -70,9 +70,8 @@ void registerLowerPasses() {
   registerPass([] { return createFixBatchPass(); });
   registerPass(createOutlineRemainingPass);
   registerPass(createLowerToLinalgPass);
-  PassPipelineRegistration<>("nn-lower",
-                             "kernels of nn ops to linalg on tensors",
-                             buildLowerPipeline);
+  PassPipelineRegistration<>(
+      "nn-lower", "kernels of nn ops to linalg on tensors", buildLowerPipeline);
 }
 
 } // namespace cornu::lower

@@ -138,8 +138,8 @@ public:
       offsets.push_back(b.getIndexAttr(spatial ? low[d - 1] : 0));
       extents.push_back(tensorSize(b, loc, exact, d));
     }
-    Value slice = tensor::ExtractSliceOp::create(b, loc, sum, offsets, extents,
-                                                 ones);
+    Value slice =
+        tensor::ExtractSliceOp::create(b, loc, sum, offsets, extents, ones);
     return linalg::CopyOp::create(b, loc, slice, exact).getResult(0);
   }
 
@@ -164,8 +164,7 @@ void KernelLowering::lowerSumPool(SumPoolOp op) {
   Value x = windows.pad(tensorOf(op.getInput()), 0);
   Nest nest(*this, loc, windows.sizes);
   Value element = nest.readTensor(x, windows.positions(nest));
-  Value tensor =
-      fill(loc, constant(loc, elementType(op), 0), destination(op));
+  Value tensor = fill(loc, constant(loc, elementType(op), 0), destination(op));
   store(op, nest.finish(tensor, windows.outputs(nest), windows.gathering(),
                         [&](OpBuilder &body, ValueRange present) {
                           return SmallVector<Value>{arith::AddFOp::create(
@@ -178,8 +177,8 @@ void KernelLowering::lowerSumPoolGradient(SumPoolGradientOp op) {
                   sizeOf(op.getOutput(), 0));
   Value dy = tensorOf(op.getOutput());
   store(op, windows.scatter(destination(op), [&](Nest &nest) {
-          return nest.readTensor(dy, windows.outputs(nest));
-        }));
+    return nest.readTensor(dy, windows.outputs(nest));
+  }));
 }
 
 //===----------------------------------------------------------------------===//
@@ -236,17 +235,17 @@ void KernelLowering::lowerMaxPoolScatter(MaxPoolScatterOp op) {
                         })[1];
 
   store(op, windows.scatter(destination(op), [&](Nest &nest) -> Value {
-          Value chosen = nest.readTensor(first, windows.outputs(nest));
-          Value gradient = nest.readTensor(dy, windows.outputs(nest));
-          OpBuilder &body = nest.body();
-          Value here = arith::IndexCastOp::create(
-              body, loc, i32, nest.position(windows.tapNumber(nest)));
-          Value equal = arith::CmpIOp::create(
-              body, loc, arith::CmpIPredicate::eq, chosen, here);
-          Value zero = arith::ConstantOp::create(
-              body, loc, body.getFloatAttr(element, 0));
-          return arith::SelectOp::create(body, loc, equal, gradient, zero);
-        }));
+    Value chosen = nest.readTensor(first, windows.outputs(nest));
+    Value gradient = nest.readTensor(dy, windows.outputs(nest));
+    OpBuilder &body = nest.body();
+    Value here = arith::IndexCastOp::create(
+        body, loc, i32, nest.position(windows.tapNumber(nest)));
+    Value equal = arith::CmpIOp::create(body, loc, arith::CmpIPredicate::eq,
+                                        chosen, here);
+    Value zero =
+        arith::ConstantOp::create(body, loc, body.getFloatAttr(element, 0));
+    return arith::SelectOp::create(body, loc, equal, gradient, zero);
+  }));
 }
 
 void KernelLowering::lowerMaxPoolGather(MaxPoolGatherOp op) {
@@ -263,8 +262,7 @@ void KernelLowering::lowerMaxPoolGather(MaxPoolGatherOp op) {
   Value candidate = nest.readTensor(x, windows.positions(nest));
   Value companion = nest.readTensor(values, windows.positions(nest));
   Index outputs = windows.outputs(nest);
-  store(op, nest.finish({best, tensor}, {outputs, outputs},
-                        windows.gathering(),
+  store(op, nest.finish({best, tensor}, {outputs, outputs}, windows.gathering(),
                         [&](OpBuilder &body, ValueRange present) {
                           return keepLarger(loc, body, candidate, companion,
                                             present);

@@ -218,8 +218,8 @@ void KernelLowering::lowerArgmax(ArgmaxOp op) {
   Value lowest = arith::getIdentityValue(
       combinerOf(ReductionKind::max, nnElement), element, builder(), loc);
   Value best = fill(loc, lowest, emptyTensor(loc, sizes, element));
-  Value where = fill(loc, constant(loc, builder().getI32Type(), 0),
-                     destination(op));
+  Value where =
+      fill(loc, constant(loc, builder().getI32Type(), 0), destination(op));
   SmallVector<Value> results = nest.finish(
       {best, where}, {output, output}, iterators,
       [&](OpBuilder &body, ValueRange present) -> SmallVector<Value> {
@@ -237,10 +237,9 @@ void KernelLowering::lowerArgmax(ArgmaxOp op) {
                                                     : arith::CmpIPredicate::sgt,
                                          candidate, present[0]);
         }
-        return {arith::SelectOp::create(body, loc, larger, candidate,
-                                        present[0]),
-                arith::SelectOp::create(body, loc, larger, position,
-                                        present[1])};
+        return {
+            arith::SelectOp::create(body, loc, larger, candidate, present[0]),
+            arith::SelectOp::create(body, loc, larger, position, present[1])};
       });
   store(op, results[1]);
 }
@@ -267,24 +266,25 @@ void KernelLowering::lowerSoftmax(Operation *op, Value input, int64_t axis,
       statistics.push_back(sizes[d]);
 
   // One generic of the stages: reads the input, and perhaps earlier stages.
-  auto reduce = [&](arith::AtomicRMWKind kind,
-                    llvm::function_ref<Value(Nest &, const Index &,
-                                             const Index &)>
-                        read) {
-    Nest nest(*this, loc, sizes);
-    Index all = nest.dims(0, rank), output;
-    for (int64_t d = 0; d < rank; ++d)
-      if (d != axis)
-        output.push_back(nest.dim(d));
-    Value value = read(nest, all, output);
-    Value identity = arith::getIdentityValue(kind, element, builder(), loc);
-    Value tensor = fill(loc, identity, emptyTensor(loc, statistics, element));
-    return nest.finish(tensor, output, reduction,
-                       [&](OpBuilder &body, ValueRange present) {
-                         return SmallVector<Value>{arith::getReductionOp(
-                             kind, body, loc, present[0], value)};
-                       })[0];
-  };
+  auto reduce =
+      [&](arith::AtomicRMWKind kind,
+          llvm::function_ref<Value(Nest &, const Index &, const Index &)>
+              read) {
+        Nest nest(*this, loc, sizes);
+        Index all = nest.dims(0, rank), output;
+        for (int64_t d = 0; d < rank; ++d)
+          if (d != axis)
+            output.push_back(nest.dim(d));
+        Value value = read(nest, all, output);
+        Value identity = arith::getIdentityValue(kind, element, builder(), loc);
+        Value tensor =
+            fill(loc, identity, emptyTensor(loc, statistics, element));
+        return nest.finish(tensor, output, reduction,
+                           [&](OpBuilder &body, ValueRange present) {
+                             return SmallVector<Value>{arith::getReductionOp(
+                                 kind, body, loc, present[0], value)};
+                           })[0];
+      };
   auto map = [&](Value tensor,
                  llvm::function_ref<Value(Nest &, const Index &, const Index &)>
                      read) {

@@ -29,9 +29,8 @@ Index alignIndex(ArrayRef<AffineExpr> index, RankedTensorType result,
   for (int64_t i = 0; i < operand.getRank(); ++i) {
     bool repeated =
         operand.getDimSize(i) == 1 && result.getDimSize(missing + i) != 1;
-    aligned.push_back(
-        repeated ? getAffineConstantExpr(0, result.getContext())
-                 : index[missing + i]);
+    aligned.push_back(repeated ? getAffineConstantExpr(0, result.getContext())
+                               : index[missing + i]);
   }
   return aligned;
 }
@@ -48,9 +47,8 @@ OpFoldResult tensorSize(OpBuilder &builder, Location loc, Value tensor,
   return tensor::DimOp::create(builder, loc, tensor, dim).getResult();
 }
 
-OpFoldResult scaleSize(OpBuilder &builder, Location loc,
-                              OpFoldResult size, int64_t factor,
-                              int64_t divisor) {
+OpFoldResult scaleSize(OpBuilder &builder, Location loc, OpFoldResult size,
+                       int64_t factor, int64_t divisor) {
   int64_t common = std::gcd(factor, divisor);
   factor /= common;
   divisor /= common;
@@ -93,8 +91,7 @@ static Grouping groupDimensions(ArrayRef<int64_t> from, ArrayRef<int64_t> to) {
       }
       if (p < q) {
         left.insert(left.begin(), --i);
-        p = ShapedType::isDynamic(from[i]) ? ShapedType::kDynamic
-                                           : p * from[i];
+        p = ShapedType::isDynamic(from[i]) ? ShapedType::kDynamic : p * from[i];
       } else {
         right.insert(right.begin(), --j);
         q = ShapedType::isDynamic(to[j]) ? ShapedType::kDynamic : q * to[j];
@@ -149,12 +146,11 @@ Value reshapeTensor(OpBuilder &builder, Location loc, Value tensor,
   for (auto [group, dims] : llvm::enumerate(groups.to)) {
     int64_t count = product(type.getShape(), dims, dynamic);
     for (int64_t dim : dims)
-      sizes[dim] = type.isDynamicDim(dim)
-                       ? scaleSize(builder, loc,
-                                   tensorSize(builder, loc, tensor, group), 1,
-                                   count)
-                       : OpFoldResult(
-                             builder.getIndexAttr(type.getDimSize(dim)));
+      sizes[dim] =
+          type.isDynamicDim(dim)
+              ? scaleSize(builder, loc, tensorSize(builder, loc, tensor, group),
+                          1, count)
+              : OpFoldResult(builder.getIndexAttr(type.getDimSize(dim)));
   }
   if (groups.to.empty()) // From a scalar.
     for (int64_t dim = 0; dim < type.getRank(); ++dim)
@@ -207,23 +203,23 @@ Value KernelLowering::readReshape(Site &site, Value input,
     if (isElementwise(op) && sameShape) {
       SmallVector<Value> operands;
       for (Value operand : op->getOperands())
-        operands.push_back(readReshape(
-            site, operand,
-            RankedTensorType::get(
-                tensorType(operand).getShape() == from.getShape()
-                    ? type.getShape()
-                    : tensorType(operand).getShape(),
-                elementType(operand)),
-            tensorType(operand).getShape() == from.getShape()
-                ? Index(index)
-                : Index(tensorType(operand).getRank(),
-                        getAffineConstantExpr(0, context()))));
+        operands.push_back(
+            readReshape(site, operand,
+                        RankedTensorType::get(
+                            tensorType(operand).getShape() == from.getShape()
+                                ? type.getShape()
+                                : tensorType(operand).getShape(),
+                            elementType(operand)),
+                        tensorType(operand).getShape() == from.getShape()
+                            ? Index(index)
+                            : Index(tensorType(operand).getRank(),
+                                    getAffineConstantExpr(0, context()))));
       return emitElementwise(site.body(), op, operands);
     }
   }
 
-  auto viewType = RankedTensorType::get(
-      type.getShape(), loweredType(type.getElementType()));
+  auto viewType = RankedTensorType::get(type.getShape(),
+                                        loweredType(type.getElementType()));
   Value &view = views[{input, viewType}];
   if (!view) {
     Value tensor = tensorOf(input);
@@ -275,8 +271,8 @@ SizeSource sizeSource(Value value, int64_t dim) {
         size_t left = op.getLhsLabels().find(label);
         if (left != StringRef::npos)
           return SizeSource{op.getLhs(), static_cast<int64_t>(left)};
-        return SizeSource{op.getRhs(), static_cast<int64_t>(
-                                           op.getRhsLabels().find(label))};
+        return SizeSource{op.getRhs(),
+                          static_cast<int64_t>(op.getRhsLabels().find(label))};
       })
       .Case([&](TransposeOp op) {
         return SizeSource{op.getInput(), op.getPermutation()[dim]};
@@ -387,14 +383,14 @@ void KernelLowering::lowerPad(PadOp op) {
   Location loc = op.getLoc();
   if (isRoot(op.getInput()))
     (void)tensorOf(op.getInput());
-  Value number = constant(loc, elementType(op), op.getValueAttr().getValueAsDouble());
+  Value number =
+      constant(loc, elementType(op), op.getValueAttr().getValueAsDouble());
   Value tensor = destination(op);
   Sizes sizes = sizesOf(op), inner = sizesOf(op.getInput());
   auto attr = [&](int64_t size) { return builder().getIndexAttr(size); };
   auto fillPart = [&](const Part &part) {
-    tensor = writePart(builder(), loc, tensor, part, [&](Value slice) {
-      return fill(loc, number, slice);
-    });
+    tensor = writePart(builder(), loc, tensor, part,
+                       [&](Value slice) { return fill(loc, number, slice); });
   };
 
   Part interior = wholeOf(builder(), inner);
@@ -437,7 +433,8 @@ Value KernelLowering::padSpatial(Location loc, Value tensor,
   bool cuts = false, pads = false;
   for (int64_t d = 0; d < type.getRank(); ++d) {
     bool spatial = d > 0 && d <= static_cast<int64_t>(low.size());
-    int64_t before = spatial ? low[d - 1] : 0, behind = spatial ? high[d - 1] : 0;
+    int64_t before = spatial ? low[d - 1] : 0,
+            behind = spatial ? high[d - 1] : 0;
     sizes.push_back(tensorSize(builder(), loc, tensor, d));
     offsets.push_back(builder().getIndexAttr(std::max<int64_t>(0, -before)));
     if (spatial) {

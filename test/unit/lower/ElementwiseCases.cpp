@@ -9,8 +9,8 @@ static Case unary(const std::string &op, const std::string &type,
   std::string name = "unary_" + op + "_" + type;
   return {name, "func.func @f(%x: tensor<?x7x" + type + "> " + attrs +
                     ") -> tensor<?x7x" + type + "> {\n  %0 = nn." + op +
-                    " %x : tensor<?x7x" + type + ">\n  return %0 : tensor<?x7x" +
-                    type + ">\n}\n"};
+                    " %x : tensor<?x7x" + type +
+                    ">\n  return %0 : tensor<?x7x" + type + ">\n}\n"};
 }
 
 static Case binary(const std::string &op, const std::string &type,
@@ -25,9 +25,9 @@ static Case binary(const std::string &op, const std::string &type,
            ", " + tb + ") -> " + t + "\n";
   };
   return {"binary_" + op + "_" + type,
-          "func.func @f(%a: " + t + attrs + ", %b: " + t + attrs + ", %r: " +
-              r + attrs + ", %c: " + c + attrs + ", %s: " + s + attrs +
-              ") -> (" + t + ", " + t + ", " + t + ", " + t + ") {\n" +
+          "func.func @f(%a: " + t + attrs + ", %b: " + t + attrs +
+              ", %r: " + r + attrs + ", %c: " + c + attrs + ", %s: " + s +
+              attrs + ") -> (" + t + ", " + t + ", " + t + ", " + t + ") {\n" +
               line("%0", "%a", t, "%b", t) + line("%1", "%r", r, "%c", c) +
               line("%2", "%c", c, "%b", t) + line("%3", "%a", t, "%s", s) +
               "  return %0, %1, %2, %3 : " + t + ", " + t + ", " + t + ", " +
@@ -118,12 +118,18 @@ std::vector<Case> reductionCases() {
   std::vector<Case> cases;
   for (const char *kind : {"sum", "mean", "max", "min", "product"}) {
     std::string k = kind;
-    cases.push_back({"reduce_" + k, R"(
+    cases.push_back(
+        {"reduce_" + k,
+         R"(
 func.func @f(%x: tensor<?x4x5xf32> {test.positive}) -> (tensor<5xf32>, tensor<?x4xf32>, tensor<?x1x5xf32>, tensor<f32>) {
-  %0 = nn.reduce )" + k + R"( [0, 1] %x : (tensor<?x4x5xf32>) -> tensor<5xf32>
-  %1 = nn.reduce )" + k + R"( [2] %x : (tensor<?x4x5xf32>) -> tensor<?x4xf32>
-  %2 = nn.reduce )" + k + R"( [1] keep %x : (tensor<?x4x5xf32>) -> tensor<?x1x5xf32>
-  %3 = nn.reduce )" + k + R"( [0, 1, 2] %x : (tensor<?x4x5xf32>) -> tensor<f32>
+  %0 = nn.reduce )" +
+             k + R"( [0, 1] %x : (tensor<?x4x5xf32>) -> tensor<5xf32>
+  %1 = nn.reduce )" +
+             k + R"( [2] %x : (tensor<?x4x5xf32>) -> tensor<?x4xf32>
+  %2 = nn.reduce )" +
+             k + R"( [1] keep %x : (tensor<?x4x5xf32>) -> tensor<?x1x5xf32>
+  %3 = nn.reduce )" +
+             k + R"( [0, 1, 2] %x : (tensor<?x4x5xf32>) -> tensor<f32>
   return %0, %1, %2, %3 : tensor<5xf32>, tensor<?x4xf32>, tensor<?x1x5xf32>, tensor<f32>
 })"});
   }
@@ -194,8 +200,8 @@ func.func @f(%x: tensor<?x7xf32>, %g: tensor<7xf32>, %b: tensor<7xf32>) -> tenso
 
 std::vector<Case> allCases() {
   std::vector<Case> cases;
-  for (auto family : {elementwiseCases, reductionCases, shapeCases,
-                      windowCases, indexingCases, entryCases})
+  for (auto family : {elementwiseCases, reductionCases, shapeCases, windowCases,
+                      indexingCases, entryCases})
     for (Case &c : family())
       cases.push_back(std::move(c));
   return cases;

@@ -100,11 +100,13 @@ func.func private @cell(%x: tensor<?x3xf32>, %h: tensor<?x4xf32>, %c: tensor<?x4
   return %3, %5 : tensor<?x4xf32>, tensor<?x4xf32>
 })";
   for (bool reverse : {false, true})
-    cases.push_back({reverse ? "scan_reverse" : "scan", cell + R"(
+    cases.push_back({reverse ? "scan_reverse" : "scan",
+                     cell + R"(
 func.func @f(%xs: tensor<?x6x3xf32>, %h0: tensor<?x4xf32>, %c0: tensor<?x4xf32>, %w: tensor<3x4xf32>, %u: tensor<4x4xf32>)
     -> (tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x6x4xf32>) {
-  %h, %c, %ys = nn.scan steps 6 )" + std::string(reverse ? "reverse " : "") +
-        R"(state(%h0, %c0) sequences(%xs) invariants(%w, %u) {
+  %h, %c, %ys = nn.scan steps 6 )" +
+                         std::string(reverse ? "reverse " : "") +
+                         R"(state(%h0, %c0) sequences(%xs) invariants(%w, %u) {
   ^bb0(%h1: tensor<?x4xf32>, %c1: tensor<?x4xf32>, %x: tensor<?x3xf32>, %w1: tensor<3x4xf32>, %u1: tensor<4x4xf32>):
     %0:2 = func.call @cell(%x, %h1, %c1, %w1, %u1) : (tensor<?x3xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<3x4xf32>, tensor<4x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
     nn.yield %0#0, %0#1, %0#0 : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>

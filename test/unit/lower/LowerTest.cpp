@@ -24,8 +24,8 @@ using namespace mlir;
 namespace cornu::test {
 namespace {
 
-reference::Array randomArray(RankedTensorType type, DictionaryAttr attrs, int64_t batch,
-                  std::mt19937 &random) {
+reference::Array randomArray(RankedTensorType type, DictionaryAttr attrs,
+                             int64_t batch, std::mt19937 &random) {
   std::vector<int64_t> shape(type.getShape());
   for (int64_t &size : shape)
     size = ShapedType::isDynamic(size) ? batch : size;
@@ -58,7 +58,8 @@ reference::Array randomArray(RankedTensorType type, DictionaryAttr attrs, int64_
   return array;
 }
 
-void expectNear(const reference::Array &actual, const reference::Array &expected, double tolerance,
+void expectNear(const reference::Array &actual,
+                const reference::Array &expected, double tolerance,
                 const std::string &what) {
   ASSERT_EQ(actual.shape, expected.shape) << what;
   double largest = 1;
@@ -106,7 +107,8 @@ TEST_P(LowerTest, AgreesWithReference) {
                                      random));
       std::vector<reference::Array> expected =
           interpreter.call(function.getName(), inputs);
-      std::vector<reference::Array> actual = lowered->call(function.getName(), inputs);
+      std::vector<reference::Array> actual =
+          lowered->call(function.getName(), inputs);
       ASSERT_EQ(actual.size(), expected.size());
       std::string where =
           (function.getName() + ", batch " + Twine(batch)).str();
@@ -120,9 +122,10 @@ TEST_P(LowerTest, AgreesWithReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Ops, LowerTest, testing::ValuesIn(allCases()),
-    [](const testing::TestParamInfo<Case> &info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Ops, LowerTest, testing::ValuesIn(allCases()),
+                         [](const testing::TestParamInfo<Case> &info) {
+                           return info.param.name;
+                         });
 
 } // namespace
 } // namespace cornu::test

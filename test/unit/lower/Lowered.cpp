@@ -23,10 +23,10 @@ using namespace mlir;
 namespace cornu::test {
 
 void Lowered::registerDialects(DialectRegistry &registry) {
-  registry.insert<nn::NNDialect, arith::ArithDialect, func::FuncDialect,
-                  linalg::LinalgDialect, math::MathDialect,
-                  memref::MemRefDialect, scf::SCFDialect,
-                  tensor::TensorDialect, vector::VectorDialect>();
+  registry
+      .insert<nn::NNDialect, arith::ArithDialect, func::FuncDialect,
+              linalg::LinalgDialect, math::MathDialect, memref::MemRefDialect,
+              scf::SCFDialect, tensor::TensorDialect, vector::VectorDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   buffer::registerBufferInterfaces(registry);
@@ -63,9 +63,8 @@ std::unique_ptr<Lowered> Lowered::compile(ModuleOp module) {
     auto &arguments = lowered->entries[function.getName().str()];
     for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
       auto role = function.getArgAttrOfType<StringAttr>(i, buffer::kRoleAttr);
-      arguments.push_back(
-          {cast<MemRefType>(type), role ? role.str() : "input",
-           bool(function.getArgAttr(i, lower::kUnsignedAttr))});
+      arguments.push_back({cast<MemRefType>(type), role ? role.str() : "input",
+                           bool(function.getArgAttr(i, lower::kUnsignedAttr))});
     }
   }
 
@@ -167,8 +166,8 @@ private:
 };
 } // namespace
 
-std::vector<reference::Array> Lowered::call(StringRef entry,
-                                 const std::vector<reference::Array> &inputs) {
+std::vector<reference::Array>
+Lowered::call(StringRef entry, const std::vector<reference::Array> &inputs) {
   const std::vector<Argument> &arguments = entries[entry.str()];
   int64_t batch = 1;
   for (size_t i = 0; i < inputs.size(); ++i)
@@ -220,7 +219,8 @@ std::vector<reference::Array> Lowered::call(StringRef entry,
     reference::Array array(buffer->shape);
     Type element = arguments[i].type.getElementType();
     if (arguments[i].isUnsigned)
-      element = IntegerType::get(element.getContext(), 8, IntegerType::Unsigned);
+      element =
+          IntegerType::get(element.getContext(), 8, IntegerType::Unsigned);
     array.data = fromBytes(buffer->data, element, array.size());
     results.push_back(array);
   }

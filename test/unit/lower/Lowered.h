@@ -27,8 +27,8 @@ public:
   static std::unique_ptr<Lowered> compile(mlir::ModuleOp module);
 
   /// Runs an entry on the variables and returns its results.
-  std::vector<reference::Array> call(llvm::StringRef entry,
-                                     const std::vector<reference::Array> &inputs);
+  std::vector<reference::Array>
+  call(llvm::StringRef entry, const std::vector<reference::Array> &inputs);
 
   std::map<std::string, reference::Array> variables;
 

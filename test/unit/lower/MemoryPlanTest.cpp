@@ -1,7 +1,7 @@
 //===- MemoryPlanTest.cpp - Plans are valid and close to the bound --------===//
 
-#include "passes/buffer/Buffer.h"
 #include "passes/buffer/MemoryPlan.h"
+#include "passes/buffer/Buffer.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -20,9 +20,8 @@ static void expectValid(const std::vector<Lifetime> &buffers, int64_t total) {
     for (size_t j = 0; j < i; ++j) {
       bool together = buffers[i].begin <= buffers[j].end &&
                       buffers[j].begin <= buffers[i].end;
-      bool apart =
-          buffers[i].offset + buffers[i].bytes <= buffers[j].offset ||
-          buffers[j].offset + buffers[j].bytes <= buffers[i].offset;
+      bool apart = buffers[i].offset + buffers[i].bytes <= buffers[j].offset ||
+                   buffers[j].offset + buffers[j].bytes <= buffers[i].offset;
       EXPECT_TRUE(!together || apart) << i << " and " << j;
     }
   }
@@ -71,9 +70,8 @@ TEST(MemoryReport, SaysWhatTheAttributesSay) {
                                                         &context);
   ASSERT_TRUE(module);
   std::string text = memoryReport(*module, false);
-  for (const char *part :
-       {"26,048 bytes   2 variables", "trainable", "25,856", "predict",
-        "1,234,567", "0 + 1,000,000 per sample"})
+  for (const char *part : {"26,048 bytes   2 variables", "trainable", "25,856",
+                           "predict", "1,234,567", "0 + 1,000,000 per sample"})
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
   EXPECT_EQ(memoryReport(*module, true),
             "{\"gradient_bytes\":25856,\"scratch\":{\"predict\":{\"buffers\":2,"

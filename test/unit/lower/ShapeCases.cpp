@@ -143,14 +143,22 @@ std::vector<Case> indexingCases() {
   std::vector<Case> cases;
   for (const char *type : {"i32", "i64"}) {
     std::string t = type;
-    cases.push_back({"gather_" + t, R"(
-func.func @f(%table: tensor<5x3xf32>, %i: tensor<?x4x)" + t + R"(> {test.bound = 6 : i64}) -> tensor<?x4x3xf32> {
-  %0 = nn.gather %table, %i : (tensor<5x3xf32>, tensor<?x4x)" + t + R"(>) -> tensor<?x4x3xf32>
+    cases.push_back({"gather_" + t,
+                     R"(
+func.func @f(%table: tensor<5x3xf32>, %i: tensor<?x4x)" +
+                         t + R"(> {test.bound = 6 : i64}) -> tensor<?x4x3xf32> {
+  %0 = nn.gather %table, %i : (tensor<5x3xf32>, tensor<?x4x)" +
+                         t + R"(>) -> tensor<?x4x3xf32>
   return %0 : tensor<?x4x3xf32>
 })"});
-    cases.push_back({"scatter_add_" + t, R"(
-func.func @f(%i: tensor<?x4x)" + t + R"(> {test.bound = 6 : i64}, %u: tensor<?x4x3xf32>) -> tensor<5x3xf32> {
-  %0 = nn.scatter_add %i, %u : (tensor<?x4x)" + t + R"(>, tensor<?x4x3xf32>) -> tensor<5x3xf32>
+    cases.push_back(
+        {"scatter_add_" + t,
+         R"(
+func.func @f(%i: tensor<?x4x)" +
+             t +
+             R"(> {test.bound = 6 : i64}, %u: tensor<?x4x3xf32>) -> tensor<5x3xf32> {
+  %0 = nn.scatter_add %i, %u : (tensor<?x4x)" +
+             t + R"(>, tensor<?x4x3xf32>) -> tensor<5x3xf32>
   return %0 : tensor<5x3xf32>
 })"});
   }
@@ -170,7 +178,8 @@ func.func @f(%state: tensor<4xi32> {test.labels = 100000 : i64}, %x: tensor<?x7x
   %1 = nn.random_uniform 4 %state : (tensor<4xi32>) -> tensor<3x5xf32>
   %2 = nn.random_uniform 5 %state like %x : (tensor<4xi32>, tensor<?x7xf32>) -> tensor<?x2x3xf64>
   return %0, %1, %2 : tensor<?x7xf32>, tensor<3x5xf32>, tensor<?x2x3xf64>
-})", 1e-12});
+})",
+                   1e-12});
   return cases;
 }
 

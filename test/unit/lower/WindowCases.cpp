@@ -53,8 +53,8 @@ Case convolutionCase(const Convolution &c) {
               "\n  %1 = nn.convolution_input_gradient %dy, %w" + attrs +
               " : (" + y + ", " + w + ") -> " + x +
               "\n  %2 = nn.convolution_kernel_gradient %x, %dy" + attrs +
-              " : (" + x + ", " + y + ") -> " + w + "\n  return %0, %1, %2 : " +
-              y + ", " + x + ", " + w + "\n}\n"};
+              " : (" + x + ", " + y + ") -> " + w +
+              "\n  return %0, %1, %2 : " + y + ", " + x + ", " + w + "\n}\n"};
 }
 
 struct Pool {
@@ -65,10 +65,10 @@ struct Pool {
 Case poolCase(const Pool &p) {
   Numbers in = p.input, out;
   for (size_t d = 0; d < p.input.size(); ++d)
-    out.push_back((p.padding[2 * d] + p.input[d] + p.padding[2 * d + 1] -
-                   p.window[d]) /
-                      p.strides[d] +
-                  1);
+    out.push_back(
+        (p.padding[2 * d] + p.input[d] + p.padding[2 * d + 1] - p.window[d]) /
+            p.strides[d] +
+        1);
   in.push_back(3);
   out.push_back(3);
   std::string x = tensor(in), y = tensor(out);
@@ -108,7 +108,8 @@ func.func @f(%x: tensor<?x5xf64>, %y: tensor<?x3xf64>) -> (tensor<?x5x3xf64>, te
   %0 = nn.contract "bi,bj->bij" %x, %y : (tensor<?x5xf64>, tensor<?x3xf64>) -> tensor<?x5x3xf64>
   %1 = nn.contract "bi,bi->b" %x, %x : (tensor<?x5xf64>, tensor<?x5xf64>) -> tensor<?xf64>
   return %0, %1 : tensor<?x5x3xf64>, tensor<?xf64>
-})", 1e-12});
+})",
+                   1e-12});
   cases.push_back({"contract_with_prologue_and_epilogue", R"(
 func.func private @kernel(%x: tensor<?x5xf32>, %w: tensor<3x5xf32>, %b: tensor<3xf32>) -> (tensor<?x3xf32>, tensor<?x3xf32>) attributes {nn.kernel} {
   %r = nn.relu %x : tensor<?x5xf32>
@@ -140,22 +141,110 @@ func.func @f(%x: tensor<?x6x5x3xf32>, %w: tensor<3x3x3x4xf32>, %b: tensor<4xf32>
            {"same", {5, 6}, 3, 4, 1, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
            {"valid", {5, 6}, 2, 3, 1, {3, 2}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
            {"strided", {7, 8}, 2, 3, 1, {3, 3}, {2, 3}, {1, 0, 1, 1}, {1, 1}},
-           {"strided_same", {8, 8}, 2, 3, 1, {3, 3}, {2, 2}, {0, 1, 0, 1}, {1, 1}},
-           {"stride_beyond_window", {7, 7}, 2, 3, 1, {1, 2}, {2, 3}, {0, 0, 0, 0}, {1, 1}},
+           {"strided_same",
+            {8, 8},
+            2,
+            3,
+            1,
+            {3, 3},
+            {2, 2},
+            {0, 1, 0, 1},
+            {1, 1}},
+           {"stride_beyond_window",
+            {7, 7},
+            2,
+            3,
+            1,
+            {1, 2},
+            {2, 3},
+            {0, 0, 0, 0},
+            {1, 1}},
            {"dilated", {9, 8}, 2, 3, 1, {3, 2}, {1, 1}, {2, 2, 1, 0}, {2, 3}},
-           {"strided_and_dilated", {11, 10}, 2, 3, 1, {3, 3}, {2, 3}, {1, 2, 0, 3}, {3, 2}},
-           {"strided_and_dilated_evenly", {11, 10}, 2, 3, 1, {3, 3}, {2, 4}, {1, 2, 0, 3}, {2, 2}},
+           {"strided_and_dilated",
+            {11, 10},
+            2,
+            3,
+            1,
+            {3, 3},
+            {2, 3},
+            {1, 2, 0, 3},
+            {3, 2}},
+           {"strided_and_dilated_evenly",
+            {11, 10},
+            2,
+            3,
+            1,
+            {3, 3},
+            {2, 4},
+            {1, 2, 0, 3},
+            {2, 2}},
            {"grouped", {5, 5}, 4, 6, 2, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
-           {"grouped_strided", {6, 5}, 6, 9, 3, {3, 2}, {2, 1}, {1, 1, 0, 1}, {1, 1}},
-           {"grouped_one_filter", {5, 5}, 6, 3, 3, {2, 2}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+           {"grouped_strided",
+            {6, 5},
+            6,
+            9,
+            3,
+            {3, 2},
+            {2, 1},
+            {1, 1, 0, 1},
+            {1, 1}},
+           {"grouped_one_filter",
+            {5, 5},
+            6,
+            3,
+            3,
+            {2, 2},
+            {1, 1},
+            {0, 0, 0, 0},
+            {1, 1}},
            {"depthwise", {6, 6}, 3, 3, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
-           {"depthwise_strided", {7, 6}, 3, 3, 3, {3, 3}, {2, 2}, {1, 1, 0, 1}, {1, 1}},
-           {"depthwise_multiplier", {5, 6}, 3, 6, 3, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
-           {"one_channel", {5, 6}, 1, 4, 1, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+           {"depthwise_strided",
+            {7, 6},
+            3,
+            3,
+            3,
+            {3, 3},
+            {2, 2},
+            {1, 1, 0, 1},
+            {1, 1}},
+           {"depthwise_multiplier",
+            {5, 6},
+            3,
+            6,
+            3,
+            {3, 3},
+            {1, 1},
+            {1, 1, 1, 1},
+            {1, 1}},
+           {"one_channel",
+            {5, 6},
+            1,
+            4,
+            1,
+            {3, 3},
+            {1, 1},
+            {1, 1, 1, 1},
+            {1, 1}},
            {"1d_causal", {9}, 3, 4, 1, {3}, {1}, {4, 0}, {2}},
            {"1d_strided", {9}, 3, 2, 1, {4}, {3}, {1, 2}, {1}},
-           {"3d", {4, 3, 5}, 2, 3, 1, {2, 2, 3}, {1, 2, 1}, {1, 0, 0, 1, 1, 1}, {1, 1, 1}},
-           {"wide_padding", {3, 3}, 2, 2, 1, {2, 2}, {1, 1}, {3, 2, 2, 3}, {1, 1}}})
+           {"3d",
+            {4, 3, 5},
+            2,
+            3,
+            1,
+            {2, 2, 3},
+            {1, 2, 1},
+            {1, 0, 0, 1, 1, 1},
+            {1, 1, 1}},
+           {"wide_padding",
+            {3, 3},
+            2,
+            2,
+            1,
+            {2, 2},
+            {1, 1},
+            {3, 2, 2, 3},
+            {1, 1}}})
     cases.push_back(convolutionCase(c));
   for (const Pool &p : std::vector<Pool>{
            {"2x2", {6, 4}, {2, 2}, {2, 2}, {0, 0, 0, 0}},
