@@ -178,9 +178,14 @@ static void decideTargets(ModelBuilder &model, const Json &metrics,
       for (const Json *spec : flat)
         sparse |= metricTakesClassIndices(namedObject(*spec).className);
     }
-    if (sparse)
-      output.target = RankedTensorType::get(output.type.getShape().drop_back(),
-                                            model.builder.getI32Type());
+    if (!sparse)
+      continue;
+    output.target = RankedTensorType::get(output.type.getShape().drop_back(),
+                                          model.builder.getI32Type());
+    // The class to ignore may be any number.
+    output.classIndices =
+        !plan.losses[i] ||
+        !plan.losses[i]->config->at("ignore_class").isNumber();
   }
 }
 
@@ -338,9 +343,13 @@ func::FuncOp TrainingBuilder::begin(StringRef name, bool withLoss,
   take(targets, compared.size());
   take(weights, compared.size());
   take(hidden, model.hiddenTypes.size());
-  for (auto [i, output] : llvm::enumerate(compared))
+  for (auto [i, output] : llvm::enumerate(compared)) {
     function.setArgAttr(firstTarget + i, "nn.name",
                         b.getStringAttr(output->name));
+    if (output->classIndices)
+      function.setArgAttr(firstTarget + i, "nn.upper_bound",
+                          b.getI64IntegerAttr(output->type.getShape().back()));
+  }
   for (size_t i = firstHidden; i < types.size(); ++i)
     function.setArgAttr(i, "nn.hidden", b.getUnitAttr());
   return function;

@@ -21,6 +21,9 @@ struct Output {
   bool hasMask = false;
   /// It has a loss or metrics; otherwise @loss takes no target for it.
   bool compared = true;
+  /// The target holds indices of classes, all of which lie in the last
+  /// dimension of the output.
+  bool classIndices = false;
 };
 
 // Training.cpp

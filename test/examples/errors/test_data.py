@@ -31,7 +31,6 @@ def test_a_missing_trailing_axis_is_repaired(digits, tmp_path):
     run(digits, "predict", "--input", saved(tmp_path, X[..., 0]), "--output", tmp_path / "p.npy")
 
 
-@pytest.mark.xfail(reason="the bound of class indices does not reach the descriptor yet")
 @pytest.mark.parametrize("label", [10, 200])
 def test_labels_out_of_range(digits, tmp_path, label):
     bad = Y.copy()
@@ -41,7 +40,6 @@ def test_labels_out_of_range(digits, tmp_path, label):
         refuse(digits, command, "--input", DIGITS / "x_test.npy", "--target", saved(tmp_path, bad), said=said)
 
 
-@pytest.mark.xfail(reason="the bound of class indices does not reach the descriptor yet")
 def test_negative_labels(digits, tmp_path):
     bad = Y.astype("int64")
     bad[5] = -1
