@@ -64,6 +64,11 @@ static bool readWindow(LayerCall &call, Window &w) {
   w.kernel = call.sizes("kernel_size", w.rank);
   w.strides = call.sizes("strides", w.rank, 1);
   w.dilations = call.sizes("dilation_rate", w.rank, 1);
+  auto beyondOne = [](int64_t step) { return step > 1; };
+  if (llvm::any_of(w.strides, beyondOne) &&
+      llvm::any_of(w.dilations, beyondOne))
+    call.errorAt("strides", "strides and dilation_rate are both greater than 1",
+                 "Keras has no such convolution either: make one of them 1");
   w.channelsFirst = call.channelsFirst();
   call.refuse("quantization_config", "save the model before quantization");
   call.refuse("lora_rank", "merge the LoRA weights before saving");
