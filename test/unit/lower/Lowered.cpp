@@ -17,6 +17,7 @@
 #include "mlir/Transforms/Passes.h"
 
 #include <cstring>
+#include <type_traits>
 
 using namespace mlir;
 
@@ -99,7 +100,11 @@ std::unique_ptr<Lowered> Lowered::compile(ModuleOp module) {
 static void toBytes(const std::vector<double> &values, Type type, char *bytes) {
   auto write = [&](auto zero) {
     for (double value : values) {
-      auto element = static_cast<decltype(zero)>(value);
+      // 135.0 as int8_t is undefined, as int64_t and then int8_t it wraps.
+      auto element =
+          std::is_integral_v<decltype(zero)>
+              ? static_cast<decltype(zero)>(static_cast<int64_t>(value))
+              : static_cast<decltype(zero)>(value);
       std::memcpy(bytes, &element, sizeof(element));
       bytes += sizeof(element);
     }
