@@ -210,6 +210,13 @@ void NestTile::finish(OpBuilder &builder, unsigned point, ValueRange results) {
           source.indices, source.lane, epilogueLane);
       break;
     }
+    // A buffer of one row does not show the rows, which are the first loops of
+    // every stage.
+    for (unsigned row = 0;
+         row < std::min<unsigned>(nest.strategy.getRows(), indices.size());
+         ++row)
+      if (!indices[row])
+        indices[row] = at[row];
     assert(indices.size() == epilogue.getNumLoops() &&
            "an epilogue reads a result of the nest");
     SmallVector<Value> args;
