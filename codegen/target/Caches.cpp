@@ -34,7 +34,8 @@ constexpr CpuCaches x86Cpus[] = {
     {"znver1", 32 * KiB, 512 * KiB, 2 * MiB, 1, 5},
     {"znver2", 32 * KiB, 512 * KiB, 4 * MiB, 2, 5},
     {"znver3", 32 * KiB, 512 * KiB, 4 * MiB, 2, 4},
-    {"znver4", 32 * KiB, 1 * MiB, 4 * MiB, 2, 4},
+    // Zen 4 has 256-bit units: a 512-bit FMA takes both.
+    {"znver4", 32 * KiB, 1 * MiB, 4 * MiB, 1, 4},
     {"znver5", 48 * KiB, 1 * MiB, 4 * MiB, 2, 4},
 };
 
