@@ -42,9 +42,12 @@ static std::optional<int64_t> strideOf(linalg::GenericOp op, unsigned operand,
   return result;
 }
 
-/// Rows that a task has at least: packing a panel costs as much as computing
-/// some four of them.
-static constexpr int64_t kFewestRows = 96;
+/// Rows that a task has at least, for a right operand of so many bytes: packing
+/// a panel costs as much as computing some ten of them, and three times that
+/// where the operand comes from beyond the second-level cache.
+static int64_t fewestRows(int64_t rightBytes, const Target &target) {
+  return rightBytes <= target.l2Bytes / 2 ? 192 : 384;
+}
 
 /// `extent` in as few equal parts of at most `most` as it takes.
 static int64_t equalParts(int64_t extent, int64_t most) {
@@ -114,11 +117,12 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
   blocking.kc = steps <= kcMost * 3 / 2 ? steps : equalParts(steps, kcMost);
   int64_t l2 = std::max<int64_t>(target.l2Bytes, 128 << 10);
   int64_t step = std::min(blocking.kc, steps) * bytes; // of a row or column
-  int64_t mcMost = std::max<int64_t>(l2 / 2 / step, kFewestRows);
+  const int64_t fewest = fewestRows(steps * lane * bytes, target);
+  int64_t mcMost = std::max<int64_t>(l2 / 2 / step, fewest);
   // A task is worth starting from some 10^6 multiply-adds on.
   constexpr int64_t kTaskWork = 1 << 20;
   int64_t taskRows =
-      std::max(kTaskWork / std::max<int64_t>(steps * lane, 1), kFewestRows);
+      std::max(kTaskWork / std::max<int64_t>(steps * lane, 1), fewest);
   blocking.mc = equalParts(rows, std::min({rows, mcMost, taskRows}));
   blocking.mc = llvm::alignTo(blocking.mc, blocking.mr);
   // All panels of a task together fill a quarter of the second-level cache.
@@ -133,7 +137,7 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
     blocking.nc = std::min<int64_t>(lane, 4 * blocking.nc);
   // A long reduction with few rows (a gradient for a kernel) gives one task:
   // two, by lanes if the left operand is read where it is, else by rows.
-  if (steps >= kManyRows && rows <= kFewestRows && !form->sharedLane) {
+  if (steps >= kManyRows && rows <= fewest && !form->sharedLane) {
     if (!copied && lane >= 2 * blocking.nr && blocking.nc == lane)
       blocking.nc = llvm::alignTo(llvm::divideCeil(lane, 2), blocking.nr);
     else if (rows >= 12 * blocking.mr)
