@@ -99,17 +99,34 @@ LogicalResult ParallelOp::verify() {
 // Workspace
 //===----------------------------------------------------------------------===//
 
-int64_t cornu::codegen::workspaceBytes(func::FuncOp kernel) {
-  auto attr =
-      kernel->getAttrOfType<IntegerAttr>(CodegenDialect::kWorkspaceAttr);
+static int64_t bytesOf(func::FuncOp kernel, StringRef name) {
+  auto attr = kernel->getAttrOfType<IntegerAttr>(name);
   return attr ? attr.getInt() : 0;
 }
 
+/// A part of the workspace starts at a multiple of the blocks' alignment.
+static void setBytes(func::FuncOp kernel, StringRef name, int64_t bytes) {
+  kernel->setAttr(name,
+                  IntegerAttr::get(IntegerType::get(kernel.getContext(), 64),
+                                   llvm::alignTo(bytes, 64)));
+}
+
+int64_t cornu::codegen::workspaceBytes(func::FuncOp kernel) {
+  return bytesOf(kernel, CodegenDialect::kWorkspaceAttr);
+}
+
+int64_t cornu::codegen::sharedWorkspaceBytes(func::FuncOp kernel) {
+  return bytesOf(kernel, CodegenDialect::kSharedWorkspaceAttr);
+}
+
+int64_t cornu::codegen::takeSharedWorkspace(func::FuncOp kernel,
+                                            int64_t bytes) {
+  int64_t start = sharedWorkspaceBytes(kernel);
+  setBytes(kernel, CodegenDialect::kSharedWorkspaceAttr, start + bytes);
+  return start;
+}
+
 void cornu::codegen::requireWorkspace(func::FuncOp kernel, int64_t bytes) {
-  // A worker's bytes start at a multiple of the blocks' alignment.
-  bytes = llvm::alignTo(bytes, 64);
   if (bytes > workspaceBytes(kernel))
-    kernel->setAttr(
-        CodegenDialect::kWorkspaceAttr,
-        IntegerAttr::get(IntegerType::get(kernel.getContext(), 64), bytes));
+    setBytes(kernel, CodegenDialect::kWorkspaceAttr, bytes);
 }

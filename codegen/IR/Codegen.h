@@ -38,6 +38,13 @@ void requireWorkspace(mlir::func::FuncOp kernel, int64_t bytes);
 /// The kernel's `codegen.workspace`, 0 where it has none.
 int64_t workspaceBytes(mlir::func::FuncOp kernel);
 
+/// Adds `bytes` to the kernel's `codegen.shared_workspace` and returns where
+/// they start.
+int64_t takeSharedWorkspace(mlir::func::FuncOp kernel, int64_t bytes);
+
+/// The kernel's `codegen.shared_workspace`, 0 where it has none.
+int64_t sharedWorkspaceBytes(mlir::func::FuncOp kernel);
+
 } // namespace cornu::codegen
 
 #endif // CORNU_CODEGEN_IR_CODEGEN_H

@@ -44,6 +44,10 @@ def Codegen_Dialect : Dialect {
     /// The attribute on a kernel function: bytes of workspace it needs, per
     /// worker (an i64). Absent: none.
     static constexpr llvm::StringLiteral kWorkspaceAttr = "codegen.workspace";
+    /// The attribute on a kernel function: bytes of workspace that its tasks
+    /// share (an i64). Absent: none.
+    static constexpr llvm::StringLiteral kSharedWorkspaceAttr =
+        "codegen.shared_workspace";
   }];
 }
 
@@ -75,7 +79,11 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
       * `single_row_nr`: where the number of rows is known at run time only, a
         second version for one row has tiles of so many lanes and packs
         nothing (0: no such version);
-      * `serial`: a kernel of fewer multiply-adds runs without the pool.
+      * `serial`: a kernel of fewer multiply-adds runs without the pool;
+      * `winograd`: a convolution's outputs are computed in squares of so many
+        points a side by Winograd's minimal filtering, of which a task has
+        `squares`, where there are at least `winograd_from` of them (0: no such
+        version).
 
     ```mlir
     #codegen.contraction<mr = 6, nr = 16, mc = 144, nc = 512, kc = 256,
@@ -89,7 +97,10 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
                         "int64_t":$nc, "int64_t":$kc, "bool":$copy_left,
                         "bool":$copy_right, "bool":$pack_right,
                         "bool":$flatten_rows, "bool":$along_reduction,
-                        "int64_t":$single_row_nr, "int64_t":$serial);
+                        "int64_t":$single_row_nr, "int64_t":$serial,
+                        DefaultValuedParameter<"int64_t", "0">:$winograd,
+                        DefaultValuedParameter<"int64_t", "0">:$squares,
+                        DefaultValuedParameter<"int64_t", "0">:$winograd_from);
 }
 
 def Codegen_NestKind : I32EnumAttr<"NestKind", "how a nest treats its outputs",
@@ -187,10 +198,11 @@ def Codegen_ParallelOp : Codegen_Op<"parallel",
 def Codegen_WorkerWorkspaceOp : Codegen_Op<"worker_workspace", [Pure]> {
   let summary = "Bytes that belong to the current worker";
   let description = [{
-    The bytes [w*W, (w+1)*W) of the kernel's workspace, its function's last
-    argument; W is the largest `codegen.workspace` of the module's kernels,
-    known after scheduling, so the lowering fills it in. Starts at a multiple
-    of 64 bytes; contents are undefined at the start of a task.
+    The bytes [S + w*W, S + (w+1)*W) of the kernel's workspace, its function's
+    last argument; W is the largest `codegen.workspace` of the module's kernels
+    and S the largest `codegen.shared_workspace`, both known after scheduling,
+    so the lowering fills them in. Starts at a multiple of 64 bytes; contents
+    are undefined at the start of a task.
   }];
   let arguments = (ins Index:$worker);
   let results = (outs MemRefRankOf<[I8], [1]>:$bytes);
@@ -200,9 +212,9 @@ def Codegen_WorkerWorkspaceOp : Codegen_Op<"worker_workspace", [Pure]> {
 def Codegen_KernelWorkspaceOp : Codegen_Op<"kernel_workspace", [Pure]> {
   let summary = "Bytes that all tasks of a kernel share";
   let description = [{
-    The kernel's whole workspace, at least `codegen.workspace` bytes whatever
-    the number of workers: partial results that the tasks of one grid leave
-    for the code after it. A kernel uses either this or `worker_workspace`.
+    The first `codegen.shared_workspace` bytes of the kernel's workspace: what
+    the tasks of one grid leave for the code after it, partial results or
+    weights in another form.
   }];
   let results = (outs MemRefRankOf<[I8], [1]>:$bytes);
   let assemblyFormat = "attr-dict `:` type($bytes)";

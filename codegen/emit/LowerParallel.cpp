@@ -307,14 +307,18 @@ LogicalResult Outliner::outline(ParallelOp op) {
 
 /// Replaces the workspace ops by parts of the kernel's last argument.
 LogicalResult lowerWorkspace(ModuleOp module) {
-  int64_t bytes = 0;
+  int64_t bytes = 0, shared = 0;
   module.walk([&](func::FuncOp kernel) {
     bytes = std::max(bytes, workspaceBytes(kernel));
+    shared = std::max(shared, sharedWorkspaceBytes(kernel));
   });
   Builder builder(module.getContext());
   if (bytes > 0)
     module->setAttr(CodegenDialect::kWorkspaceAttr,
                     builder.getI64IntegerAttr(bytes));
+  if (shared > 0)
+    module->setAttr(CodegenDialect::kSharedWorkspaceAttr,
+                    builder.getI64IntegerAttr(shared));
 
   auto workspaceOf = [](Operation *op) -> Value {
     auto kernel = op->getParentOfType<func::FuncOp>();
@@ -334,10 +338,15 @@ LogicalResult lowerWorkspace(ModuleOp module) {
     OpBuilder b(op);
     Location loc = op->getLoc();
     auto type = cast<MemRefType>(op->getResult(0).getType());
-    Value size = arith::ConstantIndexOp::create(b, loc, bytes);
-    Value offset = arith::ConstantIndexOp::create(b, loc, 0);
-    if (auto worker = dyn_cast<WorkerWorkspaceOp>(op))
-      offset = arith::MulIOp::create(b, loc, worker.getWorker(), size);
+    auto worker = dyn_cast<WorkerWorkspaceOp>(op);
+    Value size =
+        arith::ConstantIndexOp::create(b, loc, worker ? bytes : shared);
+    Value offset = arith::ConstantIndexOp::create(b, loc, worker ? shared : 0);
+    if (worker) {
+      Value own = arith::MulIOp::create(b, loc, worker.getWorker(), size);
+      offset =
+          shared ? arith::AddIOp::create(b, loc, own, offset).getResult() : own;
+    }
     SmallVector<Value> sizes;
     if (!type.hasStaticShape())
       sizes.push_back(size);

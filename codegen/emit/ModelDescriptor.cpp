@@ -194,17 +194,20 @@ FailureOr<ModelDescriptor> ModelDescriptor::read(ModuleOp module) {
   model.metricsOffset = reader.number(attr, "metrics_offset", path, false);
   model.metricsBytes = reader.number(attr, "metrics_bytes", path, false);
 
-  uint64_t perWorker = 0;
-  if (auto bytes =
-          module->getAttrOfType<IntegerAttr>(CodegenDialect::kWorkspaceAttr))
-    perWorker = bytes.getInt();
+  auto workspace = [&](StringRef name) -> uint64_t {
+    auto bytes = module->getAttrOfType<IntegerAttr>(name);
+    return bytes ? bytes.getInt() : 0;
+  };
+  uint64_t perWorker = workspace(CodegenDialect::kWorkspaceAttr);
+  uint64_t shared = workspace(CodegenDialect::kSharedWorkspaceAttr);
   auto scratch = [&](StringRef key) {
     auto d = reader.member<DictionaryAttr>(attr, key, path, false);
     cornu_scratch bytes{0, 0, perWorker};
     if (d) {
       // Never empty: a C array of no elements is an error.
       bytes.fixed = std::max<int64_t>(
-          reader.number(d, "fixed", path + "." + key), CORNU_ALIGNMENT);
+          reader.number(d, "fixed", path + "." + key) + shared,
+          CORNU_ALIGNMENT);
       bytes.per_sample = reader.number(d, "per_sample", path + "." + key);
     }
     return bytes;

@@ -147,7 +147,7 @@ namespace {
 class GroupScheduler {
 public:
   GroupScheduler(RewriterBase &rewriter, func::FuncOp kernel,
-                 ArrayRef<linalg::GenericOp> stages, int64_t &workspace);
+                 ArrayRef<linalg::GenericOp> stages);
   void schedule();
 
 private:
@@ -171,7 +171,6 @@ private:
   RewriterBase &rewriter;
   func::FuncOp kernel;
   SmallVector<linalg::GenericOp> stages;
-  int64_t &workspace;
   Location loc;
   unsigned rows = 0;
   SmallVector<Nest> units;
@@ -181,9 +180,8 @@ private:
 } // namespace
 
 GroupScheduler::GroupScheduler(RewriterBase &rewriter, func::FuncOp kernel,
-                               ArrayRef<linalg::GenericOp> stages,
-                               int64_t &workspace)
-    : rewriter(rewriter), kernel(kernel), stages(stages), workspace(workspace),
+                               ArrayRef<linalg::GenericOp> stages)
+    : rewriter(rewriter), kernel(kernel), stages(stages),
       loc(this->stages.front().getLoc()) {
   for (linalg::GenericOp stage : this->stages) {
     auto attr = stage->getAttrOfType<NestAttr>(CodegenDialect::kStrategyAttr);
@@ -473,10 +471,10 @@ Value GroupScheduler::workspaceView(MemRefType type) {
   auto bytes = KernelWorkspaceOp::create(
       rewriter, loc,
       MemRefType::get({ShapedType::kDynamic}, rewriter.getI8Type()));
-  Value offset = arith::ConstantIndexOp::create(rewriter, loc, workspace);
   int64_t size =
       type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
-  workspace = llvm::alignTo(workspace + size, 64);
+  Value offset = arith::ConstantIndexOp::create(
+      rewriter, loc, takeSharedWorkspace(kernel, size));
   return memref::ViewOp::create(rewriter, loc, type, bytes, offset,
                                 ValueRange());
 }
@@ -630,8 +628,7 @@ void GroupScheduler::schedule() {
 
 /// Intermediates that nests of different groups pass on: on the stack, or in
 /// the workspace. Only a size that depends on the batch stays an allocation.
-static void placeBuffers(RewriterBase &rewriter, func::FuncOp kernel,
-                         int64_t &workspace) {
+static void placeBuffers(RewriterBase &rewriter, func::FuncOp kernel) {
   SmallVector<memref::AllocOp> allocs;
   kernel.walk([&](memref::AllocOp op) { allocs.push_back(op); });
   int64_t stack = 0;
@@ -661,9 +658,8 @@ static void placeBuffers(RewriterBase &rewriter, func::FuncOp kernel,
     Value block = KernelWorkspaceOp::create(
         rewriter, alloc.getLoc(),
         MemRefType::get({ShapedType::kDynamic}, rewriter.getI8Type()));
-    Value offset =
-        arith::ConstantIndexOp::create(rewriter, alloc.getLoc(), workspace);
-    workspace = llvm::alignTo(workspace + bytes, 64);
+    Value offset = arith::ConstantIndexOp::create(
+        rewriter, alloc.getLoc(), takeSharedWorkspace(kernel, bytes));
     rewriter.replaceOpWithNewOp<memref::ViewOp>(alloc, type, block, offset,
                                                 ValueRange());
   }
@@ -694,12 +690,9 @@ LogicalResult scheduleNests(RewriterBase &rewriter, func::FuncOp kernel) {
   });
   if (!valid)
     return failure();
-  int64_t workspace = 0;
   for (ArrayRef<linalg::GenericOp> group : groups)
-    GroupScheduler(rewriter, kernel, group, workspace).schedule();
-  placeBuffers(rewriter, kernel, workspace);
-  if (workspace > 0)
-    requireWorkspace(kernel, workspace);
+    GroupScheduler(rewriter, kernel, group).schedule();
+  placeBuffers(rewriter, kernel);
   return success();
 }
 

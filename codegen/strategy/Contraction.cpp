@@ -9,6 +9,7 @@
 
 #include "codegen/IR/Codegen.h"
 #include "codegen/strategy/ContractionForm.h"
+#include "codegen/strategy/WinogradForm.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -216,13 +217,18 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
     else if (dots)
       blocking.singleRowNr = std::min(lanes, lane);
   }
+  WinogradBlocking winograd;
+  if (auto window = WinogradForm::of(op, *form))
+    winograd = WinogradBlocking::choose(
+        *window, op->getParentOfType<func::FuncOp>()->hasAttr("nn.exact"),
+        blocking.mr, target);
   // A fork and join costs a few microseconds; so much is done in ten.
   blocking.serial = 200000;
   return Attribute(ContractionAttr::get(
       op.getContext(), blocking.mr, blocking.nr, blocking.mc, blocking.nc,
       blocking.kc, blocking.copyLeft, blocking.copyRight, blocking.packRight,
       blocking.flattenRows, blocking.alongReduction, blocking.singleRowNr,
-      blocking.serial));
+      blocking.serial, winograd.side, winograd.squares, winograd.from));
 }
 
 } // namespace cornu::codegen

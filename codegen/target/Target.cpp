@@ -91,8 +91,7 @@ void deriveFacts(Target &target, const llvm::MCSubtargetInfo &subtarget) {
     // are multiply-adds, and those run up to twice as fast; who knows better
     // says `--mattr=+prefer-256-bit`.
     bool avx512 = has("avx512f") && has("avx512vl");
-    bool narrow =
-        llvm::StringRef(target.features).contains("+prefer-256-bit");
+    bool narrow = llvm::StringRef(target.features).contains("+prefer-256-bit");
     target.vectorBits = avx512 && !narrow ? 512 : has("avx") ? 256 : 128;
     target.vectorRegisters = avx512 ? 32 : 16;
     target.fma = has("fma") || has("avx512f");

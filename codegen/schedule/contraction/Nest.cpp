@@ -159,10 +159,14 @@ Value ContractionNest::blockSize(Value extent, Value low, int64_t step) {
   return math.min(math.constant(step), math.sub(extent, low));
 }
 
-void ContractionNest::emitTask(Value task, Value worker) {
+void ContractionNest::startWorkspace(Value worker) {
   workspaceUsed = 0;
   auto bytes = MemRefType::get({ShapedType::kDynamic}, builder.getI8Type());
   workspace = WorkerWorkspaceOp::create(builder, loc, bytes, worker);
+}
+
+void ContractionNest::emitTask(Value task, Value worker) {
+  startWorkspace(worker);
 
   ranges.assign(root.getNumLoops(), LoopRange());
   rowRanges.assign(rowLoops.size(), LoopRange());

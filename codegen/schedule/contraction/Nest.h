@@ -13,7 +13,8 @@
 //           store them, or apply the epilogue and store that
 //
 // Plan.cpp sets up, Nest.cpp holds the loops, Copy.cpp the copies, Tile.cpp the
-// register tile and Reduce.cpp what runs inside it.
+// register tile and Reduce.cpp what runs inside it. Winograd.cpp has a version
+// of its own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,6 +24,7 @@
 #include "codegen/IR/Codegen.h"
 #include "codegen/schedule/contraction/Fusion.h"
 #include "codegen/schedule/contraction/Views.h"
+#include "codegen/strategy/WinogradForm.h"
 
 namespace cornu::codegen {
 
@@ -73,6 +75,7 @@ private:
   void emitSingleRow(unsigned loop);
   void hoistOperands();
   void emitGrid();
+  void startWorkspace(mlir::Value worker);
   void emitTask(mlir::Value task, mlir::Value worker);
   void emitReductionBlocks(unsigned level);
   void emitBlock();
@@ -103,8 +106,24 @@ private:
   void forSpan(mlir::Value low, mlir::Value high,
                llvm::function_ref<void(mlir::Value, unsigned)> body);
 
+  // Winograd.cpp
+  struct Winograd;
+  bool emitWinogradVersion(llvm::function_ref<void()> otherwise);
+  std::optional<Winograd> planWinograd();
+  void emitWinograd(Winograd &plan);
+  void transformKernel(Winograd &plan);
+  llvm::SmallVector<mlir::Value> squareIndices(const Winograd &plan,
+                                               mlir::Value number);
+  void transformPatch(Winograd &plan, mlir::Value number, mlir::Value place);
+  void multiplyPoint(const Winograd &plan, mlir::Value point,
+                     mlir::Value count);
+  void finishSquare(const Winograd &plan, mlir::Value number,
+                    mlir::Value place);
+
   // Tile.cpp and Reduce.cpp
   void emitTile(const RowTile &tile, const LaneTile &lanes);
+  void finishTile(const RowTile &tile, const LaneTile &lanes,
+                  mlir::ValueRange accumulators);
   using Accumulators = llvm::SmallVector<mlir::Value>;
   Accumulators startAccumulators(const RowTile &tile, const LaneTile &lanes);
   Accumulators reduce(unsigned level, mlir::ValueRange left, mlir::Value right,

@@ -154,7 +154,8 @@ void ContractionNest::emitSingleRow(unsigned loop) {
       /*kc=*/std::numeric_limits<int32_t>::max(), general.getCopyLeft(),
       general.getCopyRight(), /*pack_right=*/false, /*flatten_rows=*/false,
       /*along_reduction=*/known[form.right][form.lane] != 1,
-      /*single_row_nr=*/0, general.getSerial());
+      /*single_row_nr=*/0, general.getSerial(), /*winograd=*/0,
+      /*squares=*/0, /*winograd_from=*/0);
   extents[loop] = math.constant(1);
   plan();
   emitGrid();
@@ -176,6 +177,8 @@ void ContractionNest::emitVersions() {
     plan();
     emitGrid();
   };
+  if (emitWinogradVersion(general))
+    return;
   if (!loop || others != 1 || strategy.getSingleRowNr() == 0)
     return general();
   Value single = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,

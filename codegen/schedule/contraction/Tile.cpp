@@ -256,6 +256,18 @@ void ContractionNest::applyEpilogue(const RowTile &tile, const LaneTile &lanes,
   }
 }
 
+/// Stores sums that are complete, or what the epilogue makes of them.
+void ContractionNest::finishTile(const RowTile &tile, const LaneTile &lanes,
+                                 ValueRange accumulators) {
+  if (!fusion.outputUnused) {
+    bool inWorkspace = sumsInWorkspace;
+    sumsInWorkspace = false;
+    storeAccumulators(tile, lanes, accumulators);
+    sumsInWorkspace = inWorkspace;
+  }
+  applyEpilogue(tile, lanes, accumulators);
+}
+
 void ContractionNest::emitTile(const RowTile &tile, const LaneTile &lanes) {
   Value leftBase = fixedOffset(blockLeft);
   if (form.sharedLane)
@@ -267,16 +279,7 @@ void ContractionNest::emitTile(const RowTile &tile, const LaneTile &lanes) {
       reduce(0, rowOffsets(blockLeft, leftBase, tile), right, tile, lanes,
              startAccumulators(tile, lanes));
   ifElse(
-      isLastBlock(),
-      [&] {
-        if (!fusion.outputUnused) {
-          bool inWorkspace = sumsInWorkspace;
-          sumsInWorkspace = false;
-          storeAccumulators(tile, lanes, accumulators);
-          sumsInWorkspace = inWorkspace;
-        }
-        applyEpilogue(tile, lanes, accumulators);
-      },
+      isLastBlock(), [&] { finishTile(tile, lanes, accumulators); },
       [&] { storeAccumulators(tile, lanes, accumulators); });
 }
 

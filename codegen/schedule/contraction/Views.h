@@ -31,6 +31,12 @@ struct IndexMath {
   mlir::Value add(mlir::Value a, int64_t b);
   mlir::Value sub(mlir::Value a, mlir::Value b);
   mlir::Value mul(mlir::Value a, mlir::OpFoldResult b);
+  mlir::Value mul(mlir::Value a, mlir::Value b) {
+    return mul(a, mlir::OpFoldResult(b));
+  }
+  mlir::Value mul(mlir::Value a, int64_t b) {
+    return mul(a, mlir::OpFoldResult(builder.getIndexAttr(b)));
+  }
   mlir::Value min(mlir::Value a, mlir::Value b);
   mlir::Value ceilDiv(mlir::Value a, int64_t b);
   mlir::Value div(mlir::Value a, mlir::Value b);

@@ -39,7 +39,7 @@ func.func @small(%x: memref<10xf32>) {
 
 // A reduction of everything: one partial sum per task, then their sum.
 // CHECK-LABEL: func.func @total
-// CHECK-SAME: codegen.workspace = 256
+// CHECK-SAME: codegen.shared_workspace = 256
 // CHECK: codegen.kernel_workspace
 // CHECK: codegen.parallel
 // CHECK: vector.reduction <add>

@@ -47,6 +47,7 @@ protected:
   void decorate(ContractionCase &c);
   ContractionCase randomEinsum();
   ContractionCase randomConvolution();
+  ContractionCase randomSquareWindow();
   /// Compiles the cases as one module and compares each.
   void check(std::vector<ContractionCase> &cases);
   template <typename T> void compare(Jit &jit, ContractionCase &c, size_t i);
@@ -141,6 +142,39 @@ ContractionCase ContractionTest::randomConvolution() {
   return c;
 }
 
+/// A convolution that minimal filtering can compute, with odd blocking of it.
+ContractionCase ContractionTest::randomSquareWindow() {
+  ContractionCase::Conv conv;
+  int64_t taps = oneOf<int64_t>({3, 3, 5});
+  for (size_t i = 0; i < 2; ++i) {
+    conv.kernel.push_back(taps);
+    conv.stride.push_back(1);
+    conv.dilation.push_back(1);
+    conv.low.push_back(chance(60) ? pick(0, taps - 1) : 0);
+    conv.high.push_back(chance(60) ? pick(0, taps - 1) : 0);
+    conv.input.push_back(taps + pick(0, 6));
+  }
+  conv.batch = pick(1, 4);
+  conv.channels = 16 * pick(1, 2);
+  conv.filters = 16 * pick(1, 3);
+  auto direction = oneOf<ContractionCase::Direction>(
+      {ContractionCase::Direction::Forward, ContractionCase::Direction::Input});
+  ContractionCase c = ContractionCase::convolution(conv, direction);
+  decorate(c);
+  c.isDouble = c.accumulate = false;
+  if (chance(70))
+    c.strategy =
+        "#codegen.contraction<mr = " + std::to_string(pick(1, 6)) +
+        ", nr = " + std::to_string(16 * pick(1, 4)) +
+        ", mc = 8, nc = 48, kc = 20, copy_left = false, copy_right = false, "
+        "pack_right = true, flatten_rows = false, along_reduction = false, "
+        "single_row_nr = 0, serial = 1000, winograd = " +
+        std::to_string(taps == 5 ? 2 : oneOf<int64_t>({2, 4})) +
+        ", squares = " + std::to_string(pick(1, 9)) +
+        ", winograd_from = " + std::to_string(oneOf<int64_t>({0, 6})) + ">";
+  return c;
+}
+
 template <typename T>
 void ContractionTest::compare(Jit &jit, ContractionCase &c, size_t i) {
   auto arguments = c.arguments<T>(random);
@@ -231,6 +265,16 @@ TEST_F(ContractionTest, RandomConvolutions) {
     std::vector<ContractionCase> cases;
     for (int i = 0; i < 20; ++i)
       cases.push_back(randomConvolution());
+    check(cases);
+  }
+}
+
+TEST_F(ContractionTest, RandomSquareWindows) {
+  int64_t count = fromEnvironment("CORNU_TEST_CASES", 40);
+  for (int64_t done = 0; done < count && !HasFatalFailure(); done += 20) {
+    std::vector<ContractionCase> cases;
+    for (int i = 0; i < 20; ++i)
+      cases.push_back(randomSquareWindow());
     check(cases);
   }
 }

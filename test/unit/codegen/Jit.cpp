@@ -56,7 +56,19 @@ static void runGridsSerially(ModuleOp module) {
   });
   for (Operation *op : workspaces) {
     auto function = op->getParentOfType<func::FuncOp>();
-    op->getResult(0).replaceAllUsesWith(function.getArguments().back());
+    Value bytes = function.getArguments().back();
+    if (isa<codegen::WorkerWorkspaceOp>(op)) {
+      OpBuilder builder(op);
+      int64_t shared = codegen::sharedWorkspaceBytes(function);
+      int64_t own = codegen::workspaceBytes(function);
+      Value start =
+          arith::ConstantIndexOp::create(builder, op->getLoc(), shared);
+      Value size = arith::ConstantIndexOp::create(builder, op->getLoc(), own);
+      bytes = memref::ViewOp::create(builder, op->getLoc(),
+                                     cast<MemRefType>(bytes.getType()), bytes,
+                                     start, size);
+    }
+    op->getResult(0).replaceAllUsesWith(bytes);
     op->erase();
   }
 }
@@ -152,7 +164,9 @@ std::unique_ptr<Jit> Jit::compile(ModuleOp module, const Options &options) {
         types.empty() ? MemRefType() : dyn_cast<MemRefType>(types.back());
     bool takesWorkspace =
         last && last.getElementType().isInteger(8) && last.getRank() == 1;
-    if (codegen::workspaceBytes(function) > int64_t(kWorkspaceBytes)) {
+    if (codegen::workspaceBytes(function) +
+            codegen::sharedWorkspaceBytes(function) >
+        int64_t(kWorkspaceBytes)) {
       llvm::errs() << "jit: kernel needs too large a workspace\n";
       return nullptr;
     }

@@ -1,0 +1,63 @@
+//===- WinogradForm.h - Convolutions with minimal filtering -----*- C++ -*-===//
+//
+// A convolution of stride 1 with a square window of few taps can compute a
+// square of outputs with fewer multiplications (S. Winograd, 1980; A. Lavin,
+// S. Gray, "Fast Algorithms for Convolutional Neural Networks", 2016):
+//
+//   F(4x4, 3x3): 16 outputs from 36 products instead of 144
+//
+//   V = B^T d B       of every 6 x 6 patch d of the input, per channel
+//   U = G k G^T       of every 3 x 3 window k of the kernel, per channel pair
+//   M = sum over c of U * V, point by point: 36 matrix products
+//   outputs = A^T M A
+//
+// A contraction has the form where two of its row loops move the left operand
+// together with one reduction loop each, and one more reduction loop, the
+// channel, runs along the left operand's last dimension:
+//
+//   out[n, y, x, f] += in[n, y + ky, x + kx, c] * w[ky, kx, c, f]
+//
+// In a gradient for the input the taps run backwards: in[n, y - ky + 2, ...].
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef CORNU_CODEGEN_STRATEGY_WINOGRADFORM_H
+#define CORNU_CODEGEN_STRATEGY_WINOGRADFORM_H
+
+#include "codegen/strategy/ContractionForm.h"
+#include "codegen/target/Target.h"
+
+namespace cornu::codegen {
+
+struct WinogradForm {
+  /// One direction of the window.
+  struct Axis {
+    unsigned row = 0, tap = 0; ///< loops
+    unsigned dim = 0;          ///< of the left operand
+    bool backwards = false;
+    int64_t first = 0; ///< place in `dim` that the first output's patch starts
+    int64_t outputs = 0; ///< extent of `row`
+  };
+  Axis axes[2];
+  unsigned channel = 0;
+  int64_t taps = 0;     ///< of a side of the window
+  int64_t channels = 0; ///< extent of `channel`
+  int64_t lanes = 0;    ///< extent of the contraction's lane
+
+  /// Nothing where `op` has another form, or a size that is not known.
+  static std::optional<WinogradForm> of(mlir::linalg::GenericOp op,
+                                        const ContractionForm &form);
+};
+
+/// How a convolution is cut into squares; `side` is 0 where it should not be.
+struct WinogradBlocking {
+  int64_t side = 0, squares = 0, from = 0;
+
+  /// `exact`: rounding errors must be no larger than those of plain sums.
+  static WinogradBlocking choose(const WinogradForm &form, bool exact,
+                                 int64_t mr, const Target &target);
+};
+
+} // namespace cornu::codegen
+
+#endif // CORNU_CODEGEN_STRATEGY_WINOGRADFORM_H

@@ -1,0 +1,90 @@
+// RUN: cornu-opt %s --pass-pipeline='builtin.module(func.func(codegen-strategy))' | FileCheck %s --check-prefix=STRATEGY
+// RUN: cornu-opt %s --pass-pipeline='builtin.module(func.func(codegen-strategy,codegen-schedule))' | FileCheck %s
+
+// Convolutions that minimal filtering computes with fewer multiplications.
+
+#in = affine_map<(n, i, j, f, a, b, c) -> (n, i + a, j + b, c)>
+#back = affine_map<(n, i, j, f, a, b, c) -> (n, i - a + 2, j - b + 2, c)>
+#apart = affine_map<(n, i, j, f, a, b, c) -> (n, i * 2 + a, j * 2 + b, c)>
+#w = affine_map<(n, i, j, f, a, b, c) -> (a, b, c, f)>
+#wt = affine_map<(n, i, j, f, a, b, c) -> (a, b, f, c)>
+#out = affine_map<(n, i, j, f, a, b, c) -> (n, i, j, f)>
+
+// The kernel's transform is shared by the tasks that follow; fewer than
+// `winograd_from` squares are left to the plain nest.
+// STRATEGY-LABEL: func.func @forward
+// STRATEGY: winograd = 4, squares = {{[0-9]+}}, winograd_from = 32
+// CHECK-LABEL: func.func @forward
+// CHECK-SAME: codegen.shared_workspace = 589824
+// CHECK: scf.if
+// CHECK: codegen.kernel_workspace
+// CHECK: codegen.parallel
+// CHECK: codegen.parallel
+// CHECK: codegen.worker_workspace
+// CHECK: vector.fma
+// CHECK: else
+// CHECK: codegen.parallel
+// CHECK-NOT: linalg
+func.func @forward(%x: memref<?x10x10x64xf32>, %k: memref<3x3x64x64xf32>,
+                   %y: memref<?x8x8x64xf32>, %workspace: memref<?xi8>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%y : memref<?x8x8x64xf32>)
+  linalg.generic {indexing_maps = [#in, #w, #out],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel",
+                        "reduction", "reduction", "reduction"]}
+      ins(%x, %k : memref<?x10x10x64xf32>, memref<3x3x64x64xf32>)
+      outs(%y : memref<?x8x8x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %s: f32):
+    %m = arith.mulf %a, %b : f32
+    %q = arith.addf %s, %m : f32
+    linalg.yield %q : f32
+  }
+  return
+}
+
+// A gradient for the input: taps backwards, the kernel along its filters. It
+// is exact, so its squares are small.
+// STRATEGY-LABEL: func.func @backward
+// STRATEGY: winograd = 2,
+// CHECK-LABEL: func.func @backward
+// CHECK-SAME: codegen.shared_workspace = 262144
+// CHECK: vector.shuffle
+// CHECK-NOT: linalg
+func.func @backward(%x: memref<4x10x10x64xf32>, %k: memref<3x3x64x64xf32>,
+                    %y: memref<4x8x8x64xf32>, %workspace: memref<?xi8>)
+    attributes {nn.exact} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%y : memref<4x8x8x64xf32>)
+  linalg.generic {indexing_maps = [#back, #wt, #out],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel",
+                        "reduction", "reduction", "reduction"]}
+      ins(%x, %k : memref<4x10x10x64xf32>, memref<3x3x64x64xf32>)
+      outs(%y : memref<4x8x8x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %s: f32):
+    %m = arith.mulf %a, %b : f32
+    %q = arith.addf %s, %m : f32
+    linalg.yield %q : f32
+  }
+  return
+}
+
+// A stride leaves nothing that neighbouring outputs share.
+// STRATEGY-LABEL: func.func @strided
+// STRATEGY-NOT: winograd
+// STRATEGY: return
+func.func @strided(%x: memref<4x17x17x64xf32>, %k: memref<3x3x64x64xf32>,
+                   %y: memref<4x8x8x64xf32>, %workspace: memref<?xi8>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%y : memref<4x8x8x64xf32>)
+  linalg.generic {indexing_maps = [#apart, #w, #out],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel",
+                        "reduction", "reduction", "reduction"]}
+      ins(%x, %k : memref<4x17x17x64xf32>, memref<3x3x64x64xf32>)
+      outs(%y : memref<4x8x8x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %s: f32):
+    %m = arith.mulf %a, %b : f32
+    %q = arith.addf %s, %m : f32
+    linalg.yield %q : f32
+  }
+  return
+}
