@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 #include <numeric>
@@ -67,7 +68,9 @@ static Multiple sizeOf(Value memref, int64_t dim,
   }
   if (auto collapse = dyn_cast<memref::CollapseShapeOp>(op)) {
     Multiple product = BatchMultiple{};
-    for (int64_t from : collapse.getReassociationIndices()[dim])
+    // A copy: the list it is an element of is a temporary.
+    ReassociationIndices group = collapse.getReassociationIndices()[dim];
+    for (int64_t from : group)
       product = multiply(product, recurse(collapse.getSrc(), from));
     return product;
   }

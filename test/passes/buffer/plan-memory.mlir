@@ -1,6 +1,6 @@
 // RUN: cornu-opt %s --buffer-plan-memory --canonicalize --cse | FileCheck %s
 
-// CHECK: cornu.memory = {predict = {buffers = 4 : i64, fixed = 64 : i64, fixed_bound = 64 : i64, per_sample = 640 : i64, per_sample_bound = 640 : i64}}
+// CHECK: cornu.memory = {collapsed = {buffers = 1 : i64, fixed = 0 : i64, fixed_bound = 0 : i64, per_sample = 192 : i64, per_sample_bound = 192 : i64}, predict = {buffers = 4 : i64, fixed = 64 : i64, fixed_bound = 64 : i64, per_sample = 640 : i64, per_sample_bound = 640 : i64}}
 
 // CHECK-LABEL: func.func private @k
 // CHECK-SAME: %{{.*}}: memref<?x100xf32>, %{{.*}}: memref<?x48xf32>, %{{.*}}: memref<?xi8>)
@@ -50,5 +50,25 @@ func.func @predict(%x: memref<?x48xf32>) attributes {nn.entry} {
     func.call @steps(%1, %3) : (memref<?x48xf32>, memref<?x48xf32>) -> ()
     func.call @steps(%3, %1) : (memref<?x48xf32>, memref<?x48xf32>) -> ()
   }
+  return
+}
+
+func.func private @volume(%x: memref<?x2x3x2x2xf32>, %y: memref<?x2x2x3x2x2xf32>) attributes {nn.kernel} {
+  return
+}
+func.func private @same(%x: memref<?x4x3x2x2xf32>, %y: memref<?x4x3x2x2xf32>) attributes {nn.kernel} {
+  return
+}
+
+// The batch of a collapsed shape of many dimensions is found.
+// CHECK-LABEL: func.func @collapsed
+// CHECK: call @same
+func.func @collapsed(%x: memref<?x2x3x2x2xf32>, %y: memref<?x2x2x3x2x2xf32>) attributes {nn.entry} {
+  %c0 = arith.constant 0 : index
+  func.call @volume(%x, %y) : (memref<?x2x3x2x2xf32>, memref<?x2x2x3x2x2xf32>) -> ()
+  %0 = memref.collapse_shape %y [[0], [1, 2], [3], [4], [5]] : memref<?x2x2x3x2x2xf32> into memref<?x4x3x2x2xf32>
+  %n = memref.dim %0, %c0 : memref<?x4x3x2x2xf32>
+  %1 = memref.alloc(%n) : memref<?x4x3x2x2xf32>
+  func.call @same(%0, %1) : (memref<?x4x3x2x2xf32>, memref<?x4x3x2x2xf32>) -> ()
   return
 }
