@@ -496,18 +496,19 @@ SmallVector<Value> BodyEmitter::emit(ValueRange args) {
     } else if (!emitQuotient(operation) && !emitIndexArithmetic(operation)) {
       emitOnVectors(operation);
     }
-    // Let multiplications and additions fuse.
+    // Let multiplications and additions fuse. Conversions may have no flags.
     Value result = operation.getNumResults() ? operation.getResult(0) : Value();
     if (!result)
       continue;
     Operation *emitted = values[result].value.getDefiningOp();
-    if (auto floating =
-            dyn_cast_or_null<arith::ArithFastMathInterface>(emitted))
-      emitted->setAttr(
-          floating.getFastMathAttrName(),
-          arith::FastMathFlagsAttr::get(
-              op.getContext(), floating.getFastMathFlagsAttr().getValue() |
-                                   arith::FastMathFlags::contract));
+    auto floating = dyn_cast_or_null<arith::ArithFastMathInterface>(emitted);
+    if (!floating || !floating.getFastMathFlagsAttr())
+      continue;
+    emitted->setAttr(
+        floating.getFastMathAttrName(),
+        arith::FastMathFlagsAttr::get(
+            op.getContext(), floating.getFastMathFlagsAttr().getValue() |
+                                 arith::FastMathFlags::contract));
   }
   SmallVector<Value> results;
   for (Value value : body->getTerminator()->getOperands())

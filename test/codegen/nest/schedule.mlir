@@ -134,3 +134,18 @@ func.func @pool(%x: memref<?x28x28x8xf32>, %y: memref<?x28x28x8xf32>) {
   }
   return
 }
+
+// Conversions have no flags of fast math to add to.
+// CHECK-LABEL: func.func @widen
+// CHECK: arith.extf %{{.*}} : vector<4xf32> to vector<4xf64>
+// CHECK: arith.addf {{.*}} fastmath<contract> : vector<4xf64>
+func.func @widen(%x: memref<4xf32>, %y: memref<4xf64>) {
+  linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : memref<4xf32>) outs(%y : memref<4xf64>) {
+  ^bb0(%a: f32, %b: f64):
+    %0 = arith.extf %a : f32 to f64
+    %1 = arith.addf %0, %b : f64
+    linalg.yield %1 : f64
+  }
+  return
+}
