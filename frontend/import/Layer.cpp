@@ -59,7 +59,10 @@ LayerCall::LayerCall(ModelBuilder &model, const Json &layer, Scope where,
       }
   if (!arguments.positional.empty())
     arguments.positional[0].flatten(flatInputs);
-  // Keras casts floats to the layer's type before the call.
+  // Keras casts floats to the layer's type before the call. A model without a
+  // type leaves that to its layers.
+  if (config.has("layers") && !config.has("dtype"))
+    return;
   Type type = floatType();
   for (Tensor &tensor : flatInputs)
     if (tensor.value && Math::isFloat(tensor.value))

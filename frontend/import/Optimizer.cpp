@@ -173,6 +173,11 @@ public:
                                 "not used: training starts with a fresh one");
     }
   }
+  /// A number has the type of the variables that it moves.
+  void number(StringRef name) {
+    scalar(name, trainable.empty() ? Type(model.builder.getF32Type())
+                                   : trainable.front()->type);
+  }
   void scalar(StringRef name, Type type) {
     Variable variable;
     variable.path = ("optimizer/" + name).str();
@@ -238,7 +243,7 @@ static void readState(ModelBuilder &model, const OptimizerEntry &entry,
   StateReader reader(model);
   reader.scalar("iteration", b.getI32Type());
   if (isa<FloatAttr>(optimizer.get("learning_rate")))
-    reader.scalar("learning_rate", b.getF32Type());
+    reader.number("learning_rate");
   if (isSet(optimizer, "use_ema"))
     reader.block("average");
   if (isSet(optimizer, "gradient_accumulation_steps"))
@@ -261,7 +266,7 @@ static void readState(ModelBuilder &model, const OptimizerEntry &entry,
   for (StringRef slot : apart)
     reader.block(slot);
   if (entry.className == "Nadam")
-    reader.scalar("u_product", b.getF32Type());
+    reader.number("u_product");
 }
 
 void cornu::frontend::importOptimizer(ModelBuilder &model) {

@@ -298,6 +298,8 @@ private:
   ModelBuilder &model;
   ArrayRef<Output> outputs;
   Plan plan;
+  /// That of the predictions: a model of float64 has a loss of float64.
+  Type lossType;
   Value totalLoss;
   SmallVector<Value> predictions, targets, weights, hidden;
 };
@@ -309,10 +311,9 @@ func::FuncOp TrainingBuilder::begin(StringRef name, bool withLoss,
                                     TypeRange results) {
   OpBuilder &b = model.builder;
   auto weight = RankedTensorType::get({ShapedType::kDynamic}, b.getF32Type());
-  auto scalar = RankedTensorType::get({}, b.getF32Type());
   SmallVector<Type> types;
   if (withLoss)
-    types.push_back(scalar);
+    types.push_back(lossType);
   for (const Output &output : outputs)
     types.push_back(output.type);
   SmallVector<const Output *> compared;
@@ -412,8 +413,7 @@ Value TrainingBuilder::regularization(Math &m) {
 }
 
 void TrainingBuilder::buildLoss() {
-  auto scalar = RankedTensorType::get({}, model.builder.getF32Type());
-  func::FuncOp function = begin("loss", false, {scalar});
+  func::FuncOp function = begin("loss", false, {});
   Math m = math();
   Value total;
   for (auto [i, spec] : llvm::enumerate(plan.losses)) {
@@ -430,9 +430,9 @@ void TrainingBuilder::buildLoss() {
     total = total ? m.add(total, more) : more;
   if (!total)
     total = m.scalar(0);
-  // Models of float64 have a loss of float64.
+  lossType = total.getType();
   function.setFunctionType(model.builder.getFunctionType(
-      function.getFunctionType().getInputs(), {total.getType()}));
+      function.getFunctionType().getInputs(), {lossType}));
   func::ReturnOp::create(model.builder, m.getLoc(), total);
 }
 
@@ -440,13 +440,16 @@ void TrainingBuilder::buildMetrics() {
   begin("metrics", true, {});
   Math m = math();
   // The mean of the batches' losses, weighted by their sizes.
-  Value size = m.batchSize(predictions[0]);
-  accumulateMean(model, m, "loss", m.multiply(totalLoss, size), size);
+  auto accumulate = [&](StringRef key, Value loss) {
+    Value size = m.batchSize(predictions[0], nn::elementType(loss));
+    accumulateMean(model, m, key, m.multiply(loss, size), size);
+  };
+  accumulate("loss", totalLoss);
   for (auto [i, spec] : llvm::enumerate(plan.losses))
     if (spec && tracksLosses()) {
       Value loss = reducedLoss(model, m, *spec, comparison(i));
       if (loss)
-        accumulateMean(model, m, lossKey(i), m.multiply(loss, size), size);
+        accumulate(lossKey(i), loss);
     }
   for (const MetricSpec &metric : plan.metrics)
     updateMetric(model, m, metric, comparison(metric.output));

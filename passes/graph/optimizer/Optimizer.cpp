@@ -188,18 +188,20 @@ LogicalResult buildOptimizerStep(ModuleOp module, OpBuilder &builder,
   Math m(builder, loc);
   OptimizerState state(module, builder, loc);
   auto scalarOf = [](Type type) { return RankedTensorType::get({}, type); };
+  // A model of float64 learns at a rate of float64.
+  Type rateType = trained.empty() ? builder.getF32Type()
+                                  : nn::elementType(trained.front().value);
   Value iteration =
       state.read("optimizer/iteration", scalarOf(builder.getI32Type()));
   Value learningRate;
   if (std::optional<Config> schedule = config.nested("learning_rate")) {
-    learningRate =
-        buildSchedule(m, *schedule, m.convert(iteration, builder.getF32Type()));
+    learningRate = buildSchedule(m, *schedule, m.convert(iteration, rateType));
     if (!learningRate)
       return module.emitError("learning-rate schedule '")
              << schedule->className() << "' is not supported";
   } else {
     learningRate =
-        state.read("optimizer/learning_rate", scalarOf(builder.getF32Type()),
+        state.read("optimizer/learning_rate", scalarOf(rateType),
                    config.number("learning_rate", entry->learningRate));
   }
   Value next = m.add(iteration, 1.0);
