@@ -94,6 +94,19 @@ std::pair<Value, Value> reduceByLn2(MathBuilder &m, Value x, Value rounded) {
   return {r, integer};
 }
 
+/// 2^n exp(r) for |r| <= ln(2)/2. If `bounded`, that is a normal number.
+Value buildScaledExp(MathBuilder &m, Value r, Value n, bool bounded = false) {
+  // exp(r) = 1 + (r + r^2 q(r))
+  Value q = m.polynomial(formatOf(m).exp, r);
+  Value result = m.add(m.constant(1), m.mulAdd(m.mul(q, r), r, r));
+  if (bounded)
+    return m.mul(result, powerOfTwo(m, n));
+  // In two steps, since 2^n itself may be infinite or zero.
+  Value half = m.shiftRight(n, 1);
+  result = m.mul(result, powerOfTwo(m, half));
+  return m.mul(result, powerOfTwo(m, m.subInt(n, half)));
+}
+
 /// exp(x). If `bounded`, the result is known to be a normal number.
 Value buildExp(MathBuilder &m, Value x, bool bounded = false) {
   const Format &f = formatOf(m);
@@ -102,15 +115,7 @@ Value buildExp(MathBuilder &m, Value x, bool bounded = false) {
   Value rounded =
       m.mulAdd(x, m.constant(1 / std::log(2.0)), m.constant(f.roundToInteger));
   auto [r, n] = reduceByLn2(m, x, rounded);
-  // exp(r) = 1 + (r + r^2 q(r))
-  Value q = m.polynomial(f.exp, r);
-  Value result = m.add(m.constant(1), m.mulAdd(m.mul(q, r), r, r));
-  if (bounded)
-    return m.mul(result, powerOfTwo(m, n));
-  // In two steps, since 2^n itself may be infinite or zero.
-  Value half = m.shiftRight(n, 1);
-  result = m.mul(result, powerOfTwo(m, half));
-  return m.mul(result, powerOfTwo(m, m.subInt(n, half)));
+  return buildScaledExp(m, r, n, bounded);
 }
 
 /// exp(x) - 1 = 2^n (exp(r) - 1) + (2^n - 1). With n rounded towards zero both
@@ -131,8 +136,13 @@ Value buildExpm1(MathBuilder &m, Value x0) {
   return m.copySign(result, x0);
 }
 
-/// log(x) for x > 0, and its limits.
-Value buildLog(MathBuilder &m, Value x) {
+/// log(x) = exponent ln2High + t + tail where it is finite; the product is
+/// exact, and larger than t or 0.
+struct LogParts {
+  Value exponent, t, tail;
+};
+
+LogParts buildLogParts(MathBuilder &m, Value x) {
   const Format &f = formatOf(m);
   Value tiny = m.compare(Cmp::OLT, x, m.constant(f.smallestNormal));
   Value normal = m.select(tiny, m.mul(x, m.constant(f.denormalScale)), x);
@@ -148,14 +158,36 @@ Value buildLog(MathBuilder &m, Value x) {
   Value square = m.mul(t, t);
   Value tail = m.mul(m.mul(square, t), m.polynomial(f.log, t));
   tail = m.mulAdd(exponent, m.constant(f.ln2Low), tail);
-  tail = m.subMul(tail, m.constant(0.5), square);
-  Value result = m.mulAdd(exponent, m.constant(f.ln2High), m.add(t, tail));
+  return {exponent, t, m.subMul(tail, m.constant(0.5), square)};
+}
+
+/// `result` where a logarithm is finite, else its limits.
+Value limitsOfLog(MathBuilder &m, Value x, Value result) {
   // Infinity and NaN give themselves.
   result = m.select(m.compare(Cmp::OLT, x, m.constant(infinity)), result, x);
   result =
       m.select(m.compare(Cmp::OLT, x, m.constant(0)), m.constant(nan), result);
   return m.select(m.compare(Cmp::OEQ, x, m.constant(0)), m.constant(-infinity),
                   result);
+}
+
+Value buildLog(MathBuilder &m, Value x) {
+  auto [exponent, t, tail] = buildLogParts(m, x);
+  Value result =
+      m.mulAdd(exponent, m.constant(formatOf(m).ln2High), m.add(t, tail));
+  return limitsOfLog(m, x, result);
+}
+
+/// log(x) times a number, both in two parts: nothing is rounded at the size of
+/// the result but the result.
+Value buildScaledLog(MathBuilder &m, Value x, double factor, double rest) {
+  auto [exponent, t, tail] = buildLogParts(m, x);
+  Value whole = m.mul(exponent, m.constant(formatOf(m).ln2High));
+  Value large = m.add(whole, t);
+  Value small = m.add(tail, m.sub(t, m.sub(large, whole)));
+  Value low =
+      m.mulAdd(large, m.constant(rest), m.mul(small, m.constant(factor)));
+  return limitsOfLog(m, x, m.mulAdd(large, m.constant(factor), low));
 }
 
 /// log(1 + x) = log(u) + (x - (u - 1)) / u, where u is 1 + x rounded.
@@ -285,29 +317,47 @@ Value buildSinCosF32(MathBuilder &m, Value x, int64_t shift, Value table) {
   return wide.truncate(buildQuadrant(wide, r, quadrant));
 }
 
+/// 2^x = 2^n exp((x - n) ln2), in f64.
 Value buildExp2(MathBuilder &m, Value x) {
-  return buildExp(m, m.mul(x, m.constant(std::log(2.0))));
+  Value rounding = m.constant(format64.roundToInteger);
+  x = m.clamp(x, -1076, 1025);
+  Value rounded = m.add(x, rounding);
+  Value r =
+      m.mul(m.sub(x, m.sub(rounded, rounding)), m.constant(std::log(2.0)));
+  Value n = m.subInt(m.toIntegerBits(rounded), m.toIntegerBits(rounding));
+  return buildScaledExp(m, r, n);
 }
 
 Value buildLog2(MathBuilder &m, Value x) {
-  return m.mul(buildLog(m, x), m.constant(1 / std::log(2.0)));
+  return buildScaledLog(m, x, 0x1.71547652b82fep+0, 0x1.777d0ffda0d24p-56);
 }
 
 Value buildLog10(MathBuilder &m, Value x) {
-  return m.mul(buildLog(m, x), m.constant(1 / std::log(10.0)));
+  return buildScaledLog(m, x, 0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57);
 }
 
 Value buildErfc(MathBuilder &m, Value x) {
   return m.sub(m.constant(1), buildErf(m, x));
 }
 
-/// (t + t / (t + 1)) / 2 with t = exp(|x|) - 1.
+/// x + x^3/3! + x^5/5! + ... near 0, else (e - 1/e) / 2 with e = exp(|x|).
 Value buildSinh(MathBuilder &m, Value x) {
-  Value t = buildExpm1(m, m.abs(x));
-  Value sum = m.add(t, m.div(t, m.add(t, m.constant(1))));
-  Value half = m.mul(sum, m.constant(0.5));
-  Value infinite = m.compare(Cmp::OEQ, t, m.constant(infinity));
-  return m.copySign(m.select(infinite, t, half), x);
+  static const double tail[] = {1.0 / 6,
+                                1.0 / 120,
+                                1.0 / 5040,
+                                1.0 / 362880,
+                                1.0 / 39916800,
+                                1.0 / 6227020800,
+                                1.0 / 1307674368000,
+                                1.0 / 355687428096000};
+  Value magnitude = m.abs(x), square = m.mul(x, x);
+  Value small =
+      m.mulAdd(m.mul(m.polynomial(tail, square), square), magnitude, magnitude);
+  Value e = buildExp(m, magnitude);
+  Value large = m.mul(m.sub(e, m.div(m.constant(1), e)), m.constant(0.5));
+  Value result =
+      m.select(m.compare(Cmp::OLT, magnitude, m.constant(1)), small, large);
+  return m.copySign(result, x);
 }
 
 Value buildCosh(MathBuilder &m, Value x) {
