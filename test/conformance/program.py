@@ -32,6 +32,11 @@ class Program:
         work.mkdir(parents=True)
         self.executable = work / "program"
 
+    def sibling(self, precision):
+        """The same case in another precision."""
+        return Program(self.cornu, self.reference / precision, self.work / precision, self.case,
+                       self.threads, self.flags, self.launcher)
+
     def run(self, *command, accept=(0,)):
         """Runs a command in the work folder; returns what it printed."""
         command = [str(c) for c in command]
@@ -155,10 +160,9 @@ def compare_logs(what, got, want, tolerance=1e-4):
 
 def compare_weights(before, after, got, tolerance):
     """The change of each variable, as a share of its largest change. Below that
-    stand two floors: the spacing of float32 at the variable's size, and a
+    stand two floors: the spacing of the dtype at the variable's size, and a
     millionth of the largest change of all (gradients that cancel to zero)."""
-    failures = []
-    overall = max((np.abs(after[n] - before[n]).max(initial=0) for n in after), default=0)
+    failures, floor = [], floors(before, after)
     for name, value in after.items():
         if name not in got:
             failures.append(f"no variable '{name}' among {sorted(got)[:8]}")
@@ -166,16 +170,48 @@ def compare_weights(before, after, got, tolerance):
         if got[name].shape != value.shape:
             failures.append(f"{name}: shape {got[name].shape} instead of {value.shape}")
             continue
-        floor = 3e-7 * np.abs(value).max(initial=0) + 1e-6 * overall
-        failures += compare_array(f"change of {name}", got[name] - before[name], value - before[name], tolerance, floor)
+        failures += compare_array(f"change of {name}", got[name] - before[name], value - before[name], tolerance, floor[name])
     return failures
+
+
+def floors(before, after):
+    overall = max((np.abs(after[n] - before[n]).max(initial=0) for n in after), default=0)
+    spacing = lambda name: 1e-15 if before[name].dtype == "float64" else 3e-7
+    return {n: spacing(n) * np.abs(v).max(initial=0) + 1e-6 * overall for n, v in after.items()}
+
+
+def amplification(before, after, truth):
+    """How far Keras's float32 is from its float64: the worst variable's error as a
+    share of its change. Which variable that is, is chance: where rounding turns
+    one ReLU off, say."""
+    floor, worst = floors(before, truth), 0
+    for name, value in truth.items():
+        error = np.abs(after[name] - value).max(initial=0) - floor[name]
+        if error > 0:
+            worst = max(worst, error / np.abs(value - before[name]).max())
+    return worst
+
+
+def arrays(folder, prefix):
+    """What the reference in a folder holds under a prefix."""
+    expected = np.load(folder / "expected.npz")
+    return {n[len(prefix):]: expected[n] for n in expected.files if n.startswith(prefix)}
 
 
 def check(program):
     """All comparisons of a case; the list of what is wrong."""
+    case = program.case
+    if not case.exact or case.script:
+        return check_precision(program, case.tolerance, case.change_tolerance)
+    double = program.sibling("float64")
+    failures = check_precision(program, case.tolerance, case.change_tolerance, arrays(double.reference, "after/"))
+    return failures + [f"float64: {f}" for f in check_precision(double, 1e-9, 1e-6)]
+
+
+def check_precision(program, tolerance, change_tolerance, truth=None):
+    """The comparisons in one precision. `truth` is what Keras computes in float64:
+    then weights are compared with that, and may be off by twice what Keras's are."""
     case, logs = program.case, program.description["logs"]
-    expected = np.load(program.reference / "expected.npz")
-    group = lambda prefix: {n[len(prefix):]: expected[n] for n in expected.files if n.startswith(prefix)}
     failures = []
 
     def attempt(step):
@@ -193,9 +229,9 @@ def check(program):
         return failures
 
     def predict():
-        wrong = []
+        wrong, expected = [], arrays(program.reference, "output")
         for name, got, i in zip(program.description["outputs"], program.predict(), range(99)):
-            wrong += compare_array(f"output {name}", got, expected[f"output{i}"], case.tolerance)
+            wrong += compare_array(f"output {name}", got, expected[str(i)], tolerance)
         return wrong
 
     def fit():
@@ -213,7 +249,11 @@ def check(program):
             wrong.append(f"fit: {len(epochs)} lines instead of {len(logs['fit'])}")
         for i, (got, want) in enumerate(zip(epochs, logs["fit"])):
             wrong += compare_logs(f"fit, epoch {i + 1},", got, want)
-        return wrong + compare_weights(group("before/"), group("after/"), weights, case.change_tolerance)
+        before, after = arrays(program.reference, "before/"), arrays(program.reference, "after/")
+        if truth is None:
+            return wrong + compare_weights(before, after, weights, change_tolerance)
+        share = max(change_tolerance, 2 * amplification(before, after, truth))
+        return wrong + compare_weights(before, truth, weights, share)
 
     if "predict" in case.checks:
         attempt(predict)

@@ -7,8 +7,10 @@ seconds: it reads `NAME<tab>FOLDER` lines from its standard input and answers `N
 A case's folder then holds
     model.keras (or another form), inputs/NAME.npy, targets/NAME.npy,
     sample_weight.npy, expected.npz (output0..., before/VARIABLE, after/VARIABLE)
-    and case.json with the logs and how to call Cornu.
+    and case.json with the logs and how to call Cornu;
+    and for an exact case the same of the float64 model in float64/.
 """
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -22,7 +24,7 @@ from fingerprint import fingerprint
 
 HERE = pathlib.Path(__file__).parent
 # To be raised when this file, forms.py, names.py or keras2.py change what they write.
-VERSION = 1
+VERSION = 3
 # Fields of a case that only the comparison reads.
 COMPARISON = ("family", "idle", "tolerance", "change_tolerance", "script", "timeout", "heavy", "compile_flags")
 
@@ -57,6 +59,13 @@ def randomize(model, rng):
             variable.assign(rng.uniform(0.5, 1.5, shape))
         elif kind == "embeddings":
             variable.assign(0.5 * rng.standard_normal(shape))
+
+
+def as_floatx(array):
+    """Data are drawn in float32, whatever the precision that computes with them."""
+    import keras
+
+    return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
 
 
 def make_input(case, tensor, name, rng):
@@ -109,12 +118,41 @@ def save(path, array):
 
 
 def compute(case, target):
+    weights = record(case, target)
+    if case.exact:
+        with float64():
+            record(case, target / "float64", weights)
+
+
+@contextlib.contextmanager
+def float64():
+    """Keras on JAX in float64. Its backend narrows promoted types to 32 bits,
+    as JAX does by default: batch normalization would compute in float32."""
+    import jax
+    import keras
+    from keras.src.backend.common import dtypes
+
+    narrowed = dtypes.BIT64_TO_BIT32_DTYPE
+    keras.config.set_floatx("float64")
+    dtypes.BIT64_TO_BIT32_DTYPE = {k: v for k, v in narrowed.items() if k != "float64"}
+    try:
+        with jax.enable_x64(True):
+            yield
+    finally:
+        keras.config.set_floatx("float32")
+        dtypes.BIT64_TO_BIT32_DTYPE = narrowed
+
+
+def record(case, target, weights=None):
+    """Records the case in Keras's present precision; returns the first weights.
+    Those of another precision may be given."""
     import keras
     import numpy as np
 
     import forms
     from names import variable_names
 
+    target.mkdir(parents=True, exist_ok=True)
     seed = int.from_bytes(hashlib.sha256(case.name.encode()).digest()[:4], "little")
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
@@ -122,12 +160,16 @@ def compute(case, target):
     model = case.build()
     if case.randomize:
         randomize(model, rng)
+    if weights is None:
+        weights = model.get_weights()
+    else:
+        model.set_weights(weights)
 
     input_names = [t.name for t in model.inputs]
-    inputs = {n: make_input(case, t, n, rng) for n, t in zip(input_names, model.inputs)}
+    inputs = {n: as_floatx(make_input(case, t, n, rng)) for n, t in zip(input_names, model.inputs)}
     names = output_names(model)
     shapes = [t.shape for t in model.outputs]
-    targets = {n: make_target(case, s, n, rng) for n, s in zip(names, shapes)}
+    targets = {n: as_floatx(make_target(case, s, n, rng)) for n, s in zip(names, shapes)}
     losses = model._compile_loss._user_loss if model._compile_loss is not None else None
     if isinstance(losses, dict):
         targets = {n: t for n, t in targets.items() if losses.get(n) is not None}
@@ -185,6 +227,7 @@ def compute(case, target):
         expected.update({f"after/{n}": np.asarray(v) for n, v in variable_names(model)})
     np.savez(target / "expected.npz", **expected)
     (target / "case.json").write_text(json.dumps(description, indent=1))
+    return weights
 
 
 def weak(case, target):
@@ -226,7 +269,6 @@ def main():
         partial = target.with_name(target.name + ".partial")
         try:
             shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
             compute(case, partial)
             shutil.rmtree(target, ignore_errors=True)
             partial.rename(target)

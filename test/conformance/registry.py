@@ -59,6 +59,9 @@ class Case:
     # Ends of names of variables that have no gradient by the model's nature.
     idle: tuple = ()
     heavy: bool = False  # runs alone, with all cores
+    # Computed in float64 too: Cornu's float64 must be Keras's, and Cornu's float32
+    # as near to it as Keras's own float32 is, see compare_weights.
+    exact: bool = False
     # A check of its own, in place of the comparison: (program) -> failures.
     script: typing.Callable = None
 
@@ -81,21 +84,21 @@ def compiled(model, loss="mse", optimizer=None, metrics=("mae",), **options):
     return model
 
 
-def around(shapes, call, front=True, dtype="float32", **compile_options):
+def around(shapes, call, front=True, dtype=None, **compile_options):
     """A compiled model: inputs x0, x1, ..., a Dense in front of each (so that the
     gradient that leaves the layer below shows in a weight), then `call`."""
     if not isinstance(shapes, list):
         shapes = [shapes]
     inputs = [keras.Input(s, name=f"x{i}", dtype=dtype) for i, s in enumerate(shapes)]
     values = inputs
-    if front and dtype == "float32":
+    if front and dtype is None:
         values = [layers.Dense(s[-1], name=f"front{i}")(x) for i, (s, x) in enumerate(zip(shapes, inputs))]
     outputs = call(*values)
     model = keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="m")
     return compiled(model, **compile_options)
 
 
-def layer(name, shapes, call, front=True, dtype="float32", compile_options=None, **options):
+def layer(name, shapes, call, front=True, dtype=None, compile_options=None, **options):
     """Declares a case around one layer, trained with mean squared error."""
     build = lambda: around(shapes, call, front, dtype, **(compile_options or {}))
     case(name, build, **options)

@@ -37,6 +37,10 @@ def _encoder(norm_first):
                 x = layers.LayerNormalization(epsilon=1e-6)(x)
             h = layers.Dense(8)(layers.Dense(16, activation="gelu")(x))
             x = layers.Add()([x, h])
+            if not norm_first:
+                x = layers.LayerNormalization(epsilon=1e-6)(x)
+        if norm_first:  # what the blocks add up is normalized before it is used
+            x = layers.LayerNormalization(epsilon=1e-6)(x)
         x = layers.GlobalAveragePooling1D()(x)
         return compiled(keras.Model(inputs, layers.Dense(3)(x)))
 

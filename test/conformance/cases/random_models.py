@@ -69,8 +69,7 @@ def build(seed, kind):
     return make
 
 
-# A weight may have no gradient here, and changes may be small; deep stacks of
-# recurrences enlarge the rounding of their first layers.
+# A weight may have no gradient here, and changes may be small.
 for kind in ("image", "sequence"):
     for seed in range(12):
-        case(f"random_{kind}_{seed}", build(seed, kind), samples=8, batch=5, idle=("",), tolerance=1e-4, change_tolerance=2e-3)
+        case(f"random_{kind}_{seed}", build(seed, kind), samples=8, batch=5, idle=("",), tolerance=1e-4)
