@@ -64,38 +64,79 @@ void ContractionNest::ifElse(Value condition, llvm::function_ref<void()> then,
   }
 }
 
-/// Covers [0, total) with tiles of `tile` rows and smaller ones for the rest.
-/// A known rest is cut once: where it would be too short to hide the latency
-/// of its multiply-adds, the last full tile shares with it.
-void ContractionNest::forTiles(Value total, int64_t tile,
-                               llvm::function_ref<void(Value, int64_t)> body) {
-  if (std::optional<int64_t> rows = constantOf(total)) {
-    int64_t full = *rows / tile, rest = *rows % tile;
-    SmallVector<int64_t> tails;
+/// How `rows` are covered: full tiles up to `full`, then a tile of each of
+/// `tails`. Where the rest would be too short to hide the latency of its
+/// multiply-adds, the last full tile shares with it.
+namespace {
+struct RowCut {
+  int64_t full;
+  SmallVector<int64_t, 2> tails;
+
+  RowCut(int64_t rows, int64_t tile) : full(rows / tile * tile) {
+    int64_t rest = rows % tile;
     if (rest != 0 && rest * 2 <= tile && full > 0) {
-      --full;
+      full -= tile;
       tails = {(tile + rest + 1) / 2, (tile + rest) / 2};
     } else if (rest != 0) {
       tails = {rest};
     }
-    forRange(math.constant(0), math.constant(full * tile), tile,
+  }
+};
+} // namespace
+
+/// Multiply-adds in flight that hide each other's latency: 4 cycles on two
+/// ports.
+static constexpr int64_t kInFlight = 8;
+
+/// Covers [0, total) with tiles of mr rows and smaller ones for the rest. One
+/// or two `totals` are the values that `total` takes; none, if it takes any.
+void ContractionNest::forRowTiles(
+    Value total, ArrayRef<int64_t> totals, const LaneTile &lanes,
+    llvm::function_ref<void(Value, int64_t)> body) {
+  int64_t tile = strategy.getMr();
+  auto full = [&](Value end) {
+    forRange(math.constant(0), end, tile,
              [&](Value start) { body(start, tile); });
-    int64_t start = full * tile;
-    for (int64_t tail : tails) {
+  };
+  auto tails = [&](const RowCut &cut) {
+    int64_t start = cut.full;
+    for (int64_t tail : cut.tails) {
       body(math.constant(start), tail);
       start += tail;
     }
+  };
+  if (totals.size() == 1) {
+    RowCut cut(totals[0], tile);
+    full(math.constant(cut.full));
+    tails(cut);
     return;
   }
+  if (totals.size() == 2) {
+    // Full tiles are common to both.
+    RowCut cut(totals[0], tile), last(totals[1], tile);
+    Value isLast = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                         total, math.constant(totals[1]));
+    full(arith::SelectOp::create(builder, loc, isLast, math.constant(last.full),
+                                 math.constant(cut.full)));
+    if (!cut.tails.empty() || !last.tails.empty())
+      ifElse(isLast, [&] { tails(last); }, [&] { tails(cut); });
+    return;
+  }
+  // Few sizes, since each is code: the second is as small as is still fast.
   Value start = math.constant(0);
-  for (int64_t size = tile; size > 0;
-       size = size == tile ? llvm::bit_floor(uint64_t(tile - 1)) : size / 2) {
+  int64_t vectors = lanes.widths.size();
+  for (int64_t size = tile;;) {
     Value left = math.sub(total, start);
     Value whole = math.mul(math.div(left, math.constant(size)),
                            OpFoldResult(builder.getIndexAttr(size)));
     Value end = math.add(start, whole);
     forRange(start, end, size, [&](Value at) { body(at, size); });
+    if (size == 1)
+      return;
     start = end;
+    int64_t next = size == tile ? llvm::bit_floor(uint64_t(kInFlight / vectors))
+                                : size / 4;
+    size = std::clamp<int64_t>(next, 1, llvm::bit_floor(uint64_t(size - 1)));
   }
 }
 
@@ -151,12 +192,20 @@ void ContractionNest::emitGrid() {
                      });
 }
 
-/// The points of a block that starts at `low`: `step`, or what is left.
-Value ContractionNest::blockSize(Value extent, Value low, int64_t step) {
+/// The block that starts at `low`: `step` points, or what is left.
+LoopRange ContractionNest::blockRange(Value extent, Value low, int64_t step) {
+  LoopRange range;
+  range.low = low;
+  range.largest = step;
   std::optional<int64_t> known = constantOf(extent);
-  if (step == 1 || (known && *known % step == 0))
-    return math.constant(step);
-  return math.min(math.constant(step), math.sub(extent, low));
+  if (step == 1 || (known && *known % step == 0)) {
+    range.size = math.constant(step);
+    return range;
+  }
+  range.size = math.min(math.constant(step), math.sub(extent, low));
+  if (known)
+    range.last = *known % step;
+  return range;
 }
 
 void ContractionNest::startWorkspace(Value worker) {
@@ -175,11 +224,8 @@ void ContractionNest::emitTask(Value task, Value worker) {
     Value blocks = math.ceilDiv(extent, step);
     Value block = math.rem(task, blocks);
     task = math.div(task, blocks);
-    LoopRange range;
-    range.low = math.mul(block, OpFoldResult(builder.getIndexAttr(step)));
-    range.largest = step;
-    range.size = blockSize(extent, range.low, step);
-    return range;
+    Value low = math.mul(block, OpFoldResult(builder.getIndexAttr(step)));
+    return blockRange(extent, low, step);
   };
   // The innermost factor varies fastest. A grid of one block needs no
   // remainder: ceilDiv and rem fold.
@@ -207,10 +253,7 @@ void ContractionNest::emitReductionBlocks(unsigned level) {
     return emitBlock();
   NestLoop &loop = reductionLoops[level];
   forRange(math.constant(0), loop.extent, loop.step, [&](Value low) {
-    LoopRange range;
-    range.low = low;
-    range.largest = loop.step;
-    range.size = blockSize(loop.extent, low, loop.step);
+    LoopRange range = blockRange(loop.extent, low, loop.step);
     reductionRanges[level] = range;
     if (loop.loops.size() == 1)
       ranges[loop.inner()] = range;
@@ -276,22 +319,42 @@ void ContractionNest::forLaneTiles(
   if (lane.largest >= full)
     forRange(math.constant(0), whole, full,
              [&](Value start) { tile(start, fullWidths); });
-  if (std::optional<int64_t> size = constantOf(lane.size)) {
-    // At most as many vectors as a full tile, so that they fit in registers.
-    SmallVector<unsigned> rest = laneWidths(*size % full);
-    int64_t start = *size / full * full;
-    for (size_t i = 0; i < rest.size(); i += fullWidths.size()) {
-      ArrayRef<unsigned> part = ArrayRef<unsigned>(rest).slice(
-          i, std::min(fullWidths.size(), rest.size() - i));
-      tile(math.constant(start), part);
-      for (unsigned lanes : part)
-        start += lanes;
+  // A known rest is cut exactly, into tiles of at most as many vectors as a
+  // full one, so that they fit in registers.
+  if (SmallVector<int64_t, 2> sizes = lane.sizes(); !sizes.empty()) {
+    SmallVector<int64_t, 2> rests;
+    for (int64_t size : sizes)
+      if (size % full != 0 && !llvm::is_contained(rests, size % full))
+        rests.push_back(size % full);
+    for (int64_t rest : rests) {
+      Value here =
+          arith::ConstantOp::create(builder, loc, builder.getBoolAttr(true));
+      if (sizes.size() > 1)
+        here = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                     math.sub(lane.size, whole),
+                                     math.constant(rest));
+      ifElse(
+          here,
+          [&] {
+            SmallVector<unsigned> pieces = laneWidths(rest);
+            ArrayRef<unsigned> left = pieces;
+            Value start = whole;
+            while (!left.empty()) {
+              auto part =
+                  left.take_front(std::min(fullWidths.size(), left.size()));
+              tile(start, part);
+              for (unsigned lanes : part)
+                start = addConstant(builder, loc, start, lanes);
+              left = left.drop_front(part.size());
+            }
+          },
+          nullptr);
     }
     return;
   }
   Value start = whole;
-  for (unsigned lanes = llvm::bit_floor(unsigned(full)); lanes > 0;
-       lanes /= 2) {
+  for (unsigned lanes = full > 1 ? llvm::bit_floor(unsigned(full - 1)) : 0;
+       lanes > 0; lanes /= 2) {
     Value end = math.add(
         start,
         math.mul(math.div(math.sub(lane.size, start), math.constant(lanes)),
@@ -303,7 +366,6 @@ void ContractionNest::forLaneTiles(
 }
 
 void ContractionNest::emitRowTiles(const LaneTile &lanes) {
-  int64_t size = strategy.getMr();
   unsigned count = rowLoops.size();
   if (count == 0) {
     emitTile({{RowPoint{{}, math.constant(0)}}, true}, lanes);
@@ -325,7 +387,7 @@ void ContractionNest::emitRowTiles(const LaneTile &lanes) {
         });
         return;
       }
-      forTiles(range.size, size, [&](Value start, int64_t rows) {
+      auto run = [&](Value start, int64_t rows) {
         RowTile tile;
         tile.consecutive = true;
         Value index = math.add(range.low, start);
@@ -336,15 +398,25 @@ void ContractionNest::emitRowTiles(const LaneTile &lanes) {
           tile.rows.push_back(point);
         }
         emitTile(tile, lanes);
-      });
+      };
+      forRowTiles(range.size, range.sizes(), lanes, run);
     };
     nest(0, math.constant(0));
     return;
   }
   Value total = math.constant(1);
-  for (LoopRange &range : rowRanges)
+  SmallVector<int64_t, 4> totals = {1};
+  for (LoopRange &range : rowRanges) {
     total = math.mul(total, OpFoldResult(range.size));
-  forTiles(total, size, [&](Value start, int64_t rows) {
+    SmallVector<int64_t, 4> products;
+    for (int64_t size : range.sizes())
+      for (int64_t before : totals)
+        products.push_back(before * size);
+    totals = std::move(products);
+  }
+  if (totals.size() > 2)
+    totals.clear();
+  auto run = [&](Value start, int64_t rows) {
     RowTile tile;
     for (int64_t r = 0; r < rows; ++r) {
       Value slot = addConstant(builder, loc, start, r);
@@ -358,7 +430,8 @@ void ContractionNest::emitRowTiles(const LaneTile &lanes) {
       tile.rows.push_back(RowPoint{indices, slot});
     }
     emitTile(tile, lanes);
-  });
+  };
+  forRowTiles(total, totals, lanes, run);
 }
 
 } // namespace cornu::codegen

@@ -32,6 +32,17 @@ namespace cornu::codegen {
 struct LoopRange {
   mlir::Value low, size;
   int64_t largest = 1; ///< upper bound of `size`
+  /// What `size` is in the last block, where that is known; it is `largest`
+  /// in all others.
+  std::optional<int64_t> last = std::nullopt;
+
+  /// The values that `size` takes, where they are known.
+  llvm::SmallVector<int64_t, 2> sizes() const {
+    if (std::optional<int64_t> known = constantOf(size))
+      return {*known};
+    return last ? llvm::SmallVector<int64_t, 2>{largest, *last}
+                : llvm::SmallVector<int64_t, 2>{};
+  }
 };
 
 /// One accumulator row: the index of each row loop of the nest, and its place
@@ -81,13 +92,14 @@ private:
   void emitBlock();
   void forLaneTiles(llvm::function_ref<void(const LaneTile &)> body);
   void emitRowTiles(const LaneTile &lanes);
-  void forTiles(mlir::Value total, int64_t tile,
-                llvm::function_ref<void(mlir::Value, int64_t)> body);
+  void forRowTiles(mlir::Value total, llvm::ArrayRef<int64_t> totals,
+                   const LaneTile &lanes,
+                   llvm::function_ref<void(mlir::Value, int64_t)> body);
   void forRange(mlir::Value low, mlir::Value high, int64_t step,
                 llvm::function_ref<void(mlir::Value)> body);
   void ifElse(mlir::Value condition, llvm::function_ref<void()> then,
               llvm::function_ref<void()> otherwise);
-  mlir::Value blockSize(mlir::Value extent, mlir::Value low, int64_t step);
+  LoopRange blockRange(mlir::Value extent, mlir::Value low, int64_t step);
   mlir::Value isFirstBlock();
   mlir::Value isLastBlock();
   mlir::Value allocate(int64_t elements);
