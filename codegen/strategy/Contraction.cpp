@@ -92,6 +92,20 @@ static void chooseTile(Blocking &blocking, const ContractionForm &form,
       std::max<int64_t>((registers - wide - (wide == 3 ? 1 : 2)) / wide, 1);
 }
 
+/// The largest tile of at most mr rows, and more than half of that, that covers
+/// a run of rows without a rest and hides the latency of its multiply-adds; mr
+/// where there is none. It saves the rest's code, and addresses of rows in
+/// several runs.
+static int64_t wholeTiles(int64_t run, int64_t mr, int64_t vectors) {
+  // Multiply-adds in flight: 4 cycles on two ports, half as many again for
+  // loads that come late.
+  constexpr int64_t kEnough = 12;
+  for (int64_t rows = mr; rows * 2 > mr && rows * vectors >= kEnough; --rows)
+    if (run % rows == 0)
+      return rows;
+  return mr;
+}
+
 FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
                                        const Target &target) {
   std::optional<ContractionForm> form = ContractionForm::of(op);
@@ -110,6 +124,12 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
 
   Blocking blocking;
   chooseTile(blocking, *form, target, lanes);
+  const int64_t mrMost = blocking.mr;
+  if (!form->sharedLane && form->rows.size() > 1)
+    if (int64_t run = form->extents[form->rows.back()];
+        !ShapedType::isDynamic(run) && run < 4 * blocking.mr)
+      blocking.mr =
+          wholeTiles(run, blocking.mr, llvm::divideCeil(blocking.nr, lanes));
 
   // A panel of the right operand fills half of the first-level cache, the
   // block of the left operand half of the second.
@@ -141,7 +161,7 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
   if (steps >= kManyRows && rows <= fewest && !form->sharedLane) {
     if (!copied && lane >= 2 * blocking.nr && blocking.nc == lane)
       blocking.nc = llvm::alignTo(llvm::divideCeil(lane, 2), blocking.nr);
-    else if (rows >= 12 * blocking.mr)
+    else if (rows >= 12 * mrMost)
       blocking.mc = llvm::alignTo(llvm::divideCeil(rows, 2), blocking.mr);
   }
   // One sample of much work (a convolution at batch 1) should give a few
