@@ -18,8 +18,7 @@
 
 #include "codegen/IR/Codegen.h"
 #include "codegen/emit/Passes.h"
-#include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
-#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "codegen/emit/Scalars.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
@@ -31,91 +30,6 @@ namespace cornu::codegen {
 namespace {
 
 constexpr llvm::StringLiteral parallelForName = "cornu_parallel_for";
-
-/// The scalars that make up a captured value in the context, and the value
-/// again from these scalars. Both are built of LLVM ops; casts between the
-/// kernel's types and LLVM's disappear with the conversion of the rest.
-class Capture {
-public:
-  Capture(Value value, const LLVMTypeConverter &converter)
-      : type(value.getType()), converter(converter) {}
-
-  static bool isSupported(Type type, const LLVMTypeConverter &converter) {
-    return bool(converter.convertType(type)) && !isa<UnrankedMemRefType>(type);
-  }
-
-  SmallVector<Value> unpack(OpBuilder &b, Location loc, Value value) const {
-    auto cast = UnrealizedConversionCastOp::create(
-        b, loc, converter.convertType(type), value);
-    auto memref = dyn_cast<MemRefType>(type);
-    if (!memref)
-      return {cast.getResult(0)};
-    MemRefDescriptor descriptor(cast.getResult(0));
-    SmallVector<Value> fields = {descriptor.alignedPtr(b, loc)};
-    forEachDynamic(
-        memref, [&] { fields.push_back(descriptor.offset(b, loc)); },
-        [&](unsigned i) { fields.push_back(descriptor.size(b, loc, i)); },
-        [&](unsigned i) { fields.push_back(descriptor.stride(b, loc, i)); });
-    return fields;
-  }
-
-  SmallVector<Type> fieldTypes() const {
-    auto memref = dyn_cast<MemRefType>(type);
-    if (!memref)
-      return {converter.convertType(type)};
-    SmallVector<Type> types = {LLVM::LLVMPointerType::get(memref.getContext())};
-    auto add = [&] { types.push_back(converter.getIndexType()); };
-    forEachDynamic(
-        memref, add, [&](unsigned) { add(); }, [&](unsigned) { add(); });
-    return types;
-  }
-
-  Value pack(OpBuilder &b, Location loc, ValueRange fields) const {
-    auto memref = dyn_cast<MemRefType>(type);
-    if (!memref)
-      return UnrealizedConversionCastOp::create(b, loc, type, fields.front())
-          .getResult(0);
-    auto [strides, offset] = memref.getStridesAndOffset();
-    auto descriptor =
-        MemRefDescriptor::poison(b, loc, converter.convertType(memref));
-    descriptor.setAllocatedPtr(b, loc, fields.front());
-    descriptor.setAlignedPtr(b, loc, fields.front());
-    if (ShapedType::isStatic(offset))
-      descriptor.setConstantOffset(b, loc, offset);
-    for (unsigned i = 0, e = memref.getRank(); i < e; ++i) {
-      if (!memref.isDynamicDim(i))
-        descriptor.setConstantSize(b, loc, i, memref.getDimSize(i));
-      if (ShapedType::isStatic(strides[i]))
-        descriptor.setConstantStride(b, loc, i, strides[i]);
-    }
-    unsigned next = 1;
-    forEachDynamic(
-        memref, [&] { descriptor.setOffset(b, loc, fields[next++]); },
-        [&](unsigned i) { descriptor.setSize(b, loc, i, fields[next++]); },
-        [&](unsigned i) { descriptor.setStride(b, loc, i, fields[next++]); });
-    return UnrealizedConversionCastOp::create(b, loc, type, Value(descriptor))
-        .getResult(0);
-  }
-
-private:
-  static void forEachDynamic(MemRefType memref,
-                             llvm::function_ref<void()> offsetField,
-                             llvm::function_ref<void(unsigned)> sizeField,
-                             llvm::function_ref<void(unsigned)> strideField) {
-    auto [strides, offset] = memref.getStridesAndOffset();
-    if (ShapedType::isDynamic(offset))
-      offsetField();
-    for (unsigned i = 0, e = memref.getRank(); i < e; ++i) {
-      if (memref.isDynamicDim(i))
-        sizeField(i);
-      if (ShapedType::isDynamic(strides[i]))
-        strideField(i);
-    }
-  }
-
-  Type type;
-  const LLVMTypeConverter &converter;
-};
 
 /// Copies the constants that the body uses into it, so that they stay
 /// constants in the task function.
@@ -141,7 +55,8 @@ public:
 
 private:
   /// cornu_task of parallel.h: the entry that unpacks the context.
-  LLVM::LLVMFuncOp createEntry(func::FuncOp tasks, ArrayRef<Capture> captures,
+  LLVM::LLVMFuncOp createEntry(func::FuncOp tasks,
+                               ArrayRef<ValueScalars> captures,
                                Type contextType);
   LLVM::LLVMFuncOp parallelFor(Location loc);
 
@@ -164,7 +79,7 @@ LLVM::LLVMFuncOp Outliner::parallelFor(Location loc) {
 }
 
 LLVM::LLVMFuncOp Outliner::createEntry(func::FuncOp tasks,
-                                       ArrayRef<Capture> captures,
+                                       ArrayRef<ValueScalars> captures,
                                        Type contextType) {
   Location loc = tasks.getLoc();
   OpBuilder b(tasks->getContext());
@@ -180,15 +95,15 @@ LLVM::LLVMFuncOp Outliner::createEntry(func::FuncOp tasks,
   b.setInsertionPointToStart(block);
   SmallVector<Value> arguments;
   int32_t field = 0;
-  for (const Capture &capture : captures) {
+  for (const ValueScalars &capture : captures) {
     SmallVector<Value> fields;
-    for (Type type : capture.fieldTypes()) {
+    for (Type type : capture.types()) {
       Value address = LLVM::GEPOp::create(b, loc, pointer, contextType,
                                           block->getArgument(0),
                                           ArrayRef<LLVM::GEPArg>{0, field++});
       fields.push_back(LLVM::LoadOp::create(b, loc, type, address));
     }
-    arguments.push_back(capture.pack(b, loc, fields));
+    arguments.push_back(capture.join(b, loc, fields));
   }
   for (unsigned i : {1, 2})
     arguments.push_back(UnrealizedConversionCastOp::create(
@@ -207,12 +122,12 @@ LogicalResult Outliner::outline(ParallelOp op) {
   sinkConstants(op);
   llvm::SetVector<Value> captured;
   getUsedValuesDefinedAbove(op.getBody(), captured);
-  SmallVector<Capture> captures;
+  SmallVector<ValueScalars> captures;
   for (Value value : captured) {
-    if (!Capture::isSupported(value.getType(), converter))
+    if (!ValueScalars::isSupported(value.getType(), converter))
       return op.emitOpError("cannot hand a value of type ")
              << value.getType() << " to its tasks";
-    captures.emplace_back(value, converter);
+    captures.emplace_back(value.getType(), converter);
   }
 
   // The task function: the body with captured values as arguments.
@@ -256,8 +171,8 @@ LogicalResult Outliner::outline(ParallelOp op) {
   }
 
   SmallVector<Type> fieldTypes;
-  for (const Capture &capture : captures)
-    llvm::append_range(fieldTypes, capture.fieldTypes());
+  for (const ValueScalars &capture : captures)
+    llvm::append_range(fieldTypes, capture.types());
   Type contextType =
       LLVM::LLVMStructType::getLiteral(b.getContext(), fieldTypes);
   LLVM::LLVMFuncOp entry = createEntry(tasks, captures, contextType);
@@ -282,7 +197,7 @@ LogicalResult Outliner::outline(ParallelOp op) {
       [&](OpBuilder &b, Location loc) {
         int32_t field = 0;
         for (auto [capture, value] : llvm::zip_equal(captures, arguments))
-          for (Value part : capture.unpack(b, loc, value)) {
+          for (Value part : capture.take(b, loc, value)) {
             Value address =
                 LLVM::GEPOp::create(b, loc, pointer, contextType, context,
                                     ArrayRef<LLVM::GEPArg>{0, field++});

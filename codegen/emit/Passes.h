@@ -8,6 +8,7 @@
 //     │ codegen-lower-parallel  grids → task functions and calls of the runtime
 //     │ codegen-entry-points    + NAME_predict, NAME_model, ... of model.h
 //     │ codegen-expand-math     exp, tanh, ... → polynomials
+//     │ codegen-flatten-arguments  memrefs → pointers, at calls of kernels
 //     │ MLIR's conversions      vector, scf, memref, arith, func → llvm
 //     ▼
 //   llvm.func @NAME_predict(!llvm.ptr, ...)
@@ -33,6 +34,10 @@ std::unique_ptr<mlir::Pass> createLowerParallelPass();
 /// Replaces the functions of the math dialect on f32 and f64, scalars and
 /// vectors, by polynomials: no call of libm remains.
 std::unique_ptr<mlir::Pass> createExpandMathPass();
+
+/// Hands memrefs to private functions that are only called as a pointer and
+/// the dynamic sizes, instead of whole descriptors.
+std::unique_ptr<mlir::Pass> createFlattenArgumentsPass();
 
 /// Adds the C interface to a module of entries on memrefs: entry points,
 /// weights and the descriptor, from the module's attribute `cornu.model`; with

@@ -43,6 +43,8 @@ void buildToLLVMPipeline(OpPassManager &pm, const ToLLVMOptions &options) {
     vectors.reassociateFPReductions = true;
     functions.addPass(createConvertVectorToLLVMPass(vectors));
   }
+  // memref arguments of kernels and tasks → pointers and dynamic sizes
+  pm.addPass(createFlattenArgumentsPass());
   // basic blocks of memref, arith, func → llvm
   pm.addPass(createConvertToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
@@ -54,6 +56,7 @@ void registerEmitPasses() {
   registerPass(createLowerParallelPass);
   registerPass([] { return createEntryPointsPass(); });
   registerPass(createExpandMathPass);
+  registerPass(createFlattenArgumentsPass);
   PassPipelineRegistration<ToLLVMOptions>(
       "codegen-to-llvm", "Scheduled kernels to the LLVM dialect",
       buildToLLVMPipeline);
