@@ -4,15 +4,13 @@
 //
 // becomes, in the kernel,
 //
-//   if %large && %count > 1:
-//     context = {captured values}            // on the stack
-//     cornu_parallel_for(@kernel_tasks_0_entry, &context, %count)
-//   else:
-//     for %task in 0 .. %count: @kernel_tasks_0(captured values, %task, 0)
+//   context = {captured values}              // on the stack
+//   cornu_run_grid(@kernel_tasks, &context, %count, %large)
 //
-// and, beside the kernel, the function @kernel_tasks_0 with the body and
-// @kernel_tasks_0_entry, which unpacks the context and calls it. A memref is
-// packed as its pointer and whatever of its sizes and strides is dynamic.
+// and, beside the kernel, the function @kernel_tasks, which unpacks the
+// context and runs the body. cornu_run_grid calls cornu_parallel_for if %large
+// and there are several tasks, else the tasks in turn. A memref is packed as
+// its pointer and whatever of its sizes and strides is dynamic.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,6 +28,7 @@ namespace cornu::codegen {
 namespace {
 
 constexpr llvm::StringLiteral parallelForName = "cornu_parallel_for";
+constexpr llvm::StringLiteral runGridName = "cornu_run_grid";
 
 /// Copies the constants that the body uses into it, so that they stay
 /// constants in the task function.
@@ -49,69 +48,116 @@ void sinkConstants(ParallelOp op) {
 class Outliner {
 public:
   Outliner(ModuleOp module)
-      : module(module), symbols(module), converter(module.getContext()) {}
+      : module(module), symbols(module), converter(module.getContext()),
+        b(module.getContext()), pointer(LLVM::LLVMPointerType::get(&context())),
+        i64(b.getI64Type()) {}
 
   LogicalResult outline(ParallelOp op);
 
 private:
-  /// cornu_task of parallel.h: the entry that unpacks the context.
-  LLVM::LLVMFuncOp createEntry(func::FuncOp tasks,
-                               ArrayRef<ValueScalars> captures,
-                               Type contextType);
-  LLVM::LLVMFuncOp parallelFor(Location loc);
+  MLIRContext &context() { return *module.getContext(); }
+  /// cornu_task of parallel.h, with the body of `op`.
+  func::FuncOp createTasks(ParallelOp op, ValueRange captured,
+                           ArrayRef<ValueScalars> captures, Type contextType);
+  LLVM::LLVMFuncOp runGrid();
+  LLVM::LLVMFuncOp declare(StringRef name, ArrayRef<Type> arguments);
 
   ModuleOp module;
   SymbolTable symbols;
   LLVMTypeConverter converter;
+  OpBuilder b;
+  Type pointer, i64;
 };
 
-LLVM::LLVMFuncOp Outliner::parallelFor(Location loc) {
-  if (auto existing = symbols.lookup<LLVM::LLVMFuncOp>(parallelForName))
-    return existing;
-  OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
-  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  auto type =
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
-                                  {pointer, pointer, b.getI64Type()});
-  auto function = LLVM::LLVMFuncOp::create(b, loc, parallelForName, type);
+LLVM::LLVMFuncOp Outliner::declare(StringRef name, ArrayRef<Type> arguments) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(module.getBody());
+  auto function = LLVM::LLVMFuncOp::create(
+      b, module.getLoc(), name,
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(&context()),
+                                  arguments));
   symbols.insert(function);
   return function;
 }
 
-LLVM::LLVMFuncOp Outliner::createEntry(func::FuncOp tasks,
-                                       ArrayRef<ValueScalars> captures,
-                                       Type contextType) {
-  Location loc = tasks.getLoc();
-  OpBuilder b(tasks->getContext());
-  b.setInsertionPointAfter(tasks);
-  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  auto entry = LLVM::LLVMFuncOp::create(
-      b, loc, (tasks.getName() + "_entry").str(),
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
-                                  {pointer, b.getI64Type(), b.getI64Type()}),
-      LLVM::Linkage::Internal);
-  symbols.insert(entry);
-  Block *block = entry.addEntryBlock(b);
+/// The function that all grids go through: a pool's workers are woken up if
+/// that pays off.
+LLVM::LLVMFuncOp Outliner::runGrid() {
+  if (auto existing = symbols.lookup<LLVM::LLVMFuncOp>(runGridName))
+    return existing;
+  auto parallelFor = symbols.lookup<LLVM::LLVMFuncOp>(parallelForName);
+  if (!parallelFor)
+    parallelFor = declare(parallelForName, {pointer, pointer, i64});
+  LLVM::LLVMFuncOp function =
+      declare(runGridName, {pointer, pointer, i64, b.getI1Type()});
+  function.setLinkage(LLVM::Linkage::Internal);
+  Location loc = function.getLoc();
+  OpBuilder::InsertionGuard guard(b);
+  Block *block = function.addEntryBlock(b);
   b.setInsertionPointToStart(block);
-  SmallVector<Value> arguments;
+  Value tasks = block->getArgument(0), captured = block->getArgument(1);
+  Value count = block->getArgument(2);
+  Value zero = LLVM::ConstantOp::create(b, loc, b.getI64IntegerAttr(0));
+  Value one = LLVM::ConstantOp::create(b, loc, b.getI64IntegerAttr(1));
+  Value several =
+      LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::sgt, count, one);
+  Value large = LLVM::AndOp::create(b, loc, several, block->getArgument(3));
+  scf::IfOp::create(
+      b, loc, large,
+      [&](OpBuilder &b, Location loc) {
+        LLVM::CallOp::create(b, loc, parallelFor,
+                             ValueRange{tasks, captured, count});
+        scf::YieldOp::create(b, loc);
+      },
+      [&](OpBuilder &b, Location loc) {
+        auto type = LLVM::LLVMFunctionType::get(
+            LLVM::LLVMVoidType::get(b.getContext()), {pointer, i64, i64});
+        scf::ForOp::create(
+            b, loc, zero, count, one, ValueRange{},
+            [&](OpBuilder &b, Location loc, Value task, ValueRange) {
+              LLVM::CallOp::create(b, loc, type,
+                                   ValueRange{tasks, captured, task, zero});
+              scf::YieldOp::create(b, loc);
+            });
+        scf::YieldOp::create(b, loc);
+      });
+  LLVM::ReturnOp::create(b, loc, ValueRange{});
+  return function;
+}
+
+func::FuncOp Outliner::createTasks(ParallelOp op, ValueRange captured,
+                                   ArrayRef<ValueScalars> captures,
+                                   Type contextType) {
+  Location loc = op.getLoc();
+  auto kernel = op->getParentOfType<func::FuncOp>();
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointAfter(kernel);
+  auto tasks = func::FuncOp::create(b, loc, (kernel.getName() + "_tasks").str(),
+                                    b.getFunctionType({pointer, i64, i64}, {}));
+  tasks.setPrivate();
+  symbols.insert(tasks);
+  Block *block = tasks.addEntryBlock();
+  b.setInsertionPointToStart(block);
+  IRMapping mapping;
   int32_t field = 0;
-  for (const ValueScalars &capture : captures) {
-    SmallVector<Value> fields;
+  for (auto [value, capture] : llvm::zip_equal(captured, captures)) {
+    SmallVector<Value> scalars;
     for (Type type : capture.types()) {
       Value address = LLVM::GEPOp::create(b, loc, pointer, contextType,
                                           block->getArgument(0),
                                           ArrayRef<LLVM::GEPArg>{0, field++});
-      fields.push_back(LLVM::LoadOp::create(b, loc, type, address));
+      scalars.push_back(LLVM::LoadOp::create(b, loc, type, address));
     }
-    arguments.push_back(capture.join(b, loc, fields));
+    mapping.map(value, capture.join(b, loc, scalars));
   }
-  for (unsigned i : {1, 2})
-    arguments.push_back(UnrealizedConversionCastOp::create(
-                            b, loc, b.getIndexType(), block->getArgument(i))
-                            .getResult(0));
-  func::CallOp::create(b, loc, tasks, arguments);
-  LLVM::ReturnOp::create(b, loc, ValueRange{});
-  return entry;
+  for (auto [i, value] : {std::pair(1, op.getTask()), {2, op.getWorker()}})
+    mapping.map(value, UnrealizedConversionCastOp::create(
+                           b, loc, b.getIndexType(), block->getArgument(i))
+                           .getResult(0));
+  for (Operation &inner : *op.getBodyBlock())
+    b.clone(inner, mapping);
+  func::ReturnOp::create(b, loc);
+  return tasks;
 }
 
 LogicalResult Outliner::outline(ParallelOp op) {
@@ -119,103 +165,61 @@ LogicalResult Outliner::outline(ParallelOp op) {
   auto kernel = op->getParentOfType<func::FuncOp>();
   if (!kernel)
     return op.emitOpError("must stand in a func.func");
+  // A grid of one task needs no grid.
+  b.setInsertionPoint(op);
+  if (matchPattern(op.getCount(), m_One())) {
+    Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+    op.getTask().replaceAllUsesWith(zero);
+    op.getWorker().replaceAllUsesWith(zero);
+    // What stood in the task's frame: the grid may be in a loop.
+    op->walk([&](memref::AllocaOp buffer) {
+      assert(buffer->getNumOperands() == 0 && "a task's frame is static");
+      buffer->moveBefore(&kernel.getBody().front().front());
+    });
+    op->getBlock()->getOperations().splice(op->getIterator(),
+                                           op.getBodyBlock()->getOperations());
+    op.erase();
+    return success();
+  }
   sinkConstants(op);
   llvm::SetVector<Value> captured;
   getUsedValuesDefinedAbove(op.getBody(), captured);
   SmallVector<ValueScalars> captures;
+  SmallVector<Type> fieldTypes;
   for (Value value : captured) {
     if (!ValueScalars::isSupported(value.getType(), converter))
       return op.emitOpError("cannot hand a value of type ")
              << value.getType() << " to its tasks";
     captures.emplace_back(value.getType(), converter);
+    llvm::append_range(fieldTypes, captures.back().types());
   }
-
-  // The task function: the body with captured values as arguments.
-  OpBuilder b(op->getContext());
-  b.setInsertionPointAfter(kernel);
-  SmallVector<Type> types(
-      llvm::map_range(captured, [](Value value) { return value.getType(); }));
-  types.append(2, b.getIndexType());
-  auto tasks = func::FuncOp::create(b, loc, (kernel.getName() + "_tasks").str(),
-                                    b.getFunctionType(types, {}));
-  tasks.setPrivate();
-  symbols.insert(tasks);
-  Block *block = tasks.addEntryBlock();
-  IRMapping mapping;
-  mapping.map(captured.getArrayRef(), block->getArguments().drop_back(2));
-  mapping.map(op.getTask(), block->getArgument(captured.size()));
-  mapping.map(op.getWorker(), block->getArgument(captured.size() + 1));
-  b.setInsertionPointToStart(block);
-  for (Operation &inner : *op.getBodyBlock())
-    b.clone(inner, mapping);
-  func::ReturnOp::create(b, loc);
-
-  // A grid of one task needs no grid.
-  b.setInsertionPoint(op);
-  Value zero = arith::ConstantIndexOp::create(b, loc, 0);
-  Value one = arith::ConstantIndexOp::create(b, loc, 1);
-  SmallVector<Value> arguments = captured.takeVector();
-  auto serial = [&](OpBuilder &b, Location loc) {
-    scf::ForOp::create(b, loc, zero, op.getCount(), one, ValueRange{},
-                       [&](OpBuilder &b, Location loc, Value task, ValueRange) {
-                         SmallVector<Value> all(arguments);
-                         all.append({task, zero});
-                         func::CallOp::create(b, loc, tasks, all);
-                         scf::YieldOp::create(b, loc);
-                       });
-  };
-  if (matchPattern(op.getCount(), m_One())) {
-    serial(b, loc);
-    op.erase();
-    return success();
-  }
-
-  SmallVector<Type> fieldTypes;
-  for (const ValueScalars &capture : captures)
-    llvm::append_range(fieldTypes, capture.types());
-  Type contextType =
-      LLVM::LLVMStructType::getLiteral(b.getContext(), fieldTypes);
-  LLVM::LLVMFuncOp entry = createEntry(tasks, captures, contextType);
-  LLVM::LLVMFuncOp runtime = parallelFor(loc);
+  Type contextType = LLVM::LLVMStructType::getLiteral(&context(), fieldTypes);
+  func::FuncOp tasks =
+      createTasks(op, captured.getArrayRef(), captures, contextType);
 
   // One context per grid, in the kernel's frame: the grid may be in a loop.
-  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  Value context;
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(&kernel.getBody().front());
-    Value size = LLVM::ConstantOp::create(b, loc, b.getI64Type(),
-                                          b.getI64IntegerAttr(1));
-    context = LLVM::AllocaOp::create(b, loc, pointer, contextType, size);
-  }
-  Value large = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt,
-                                      op.getCount(), one);
-  if (op.getCondition())
-    large = arith::AndIOp::create(b, loc, large, op.getCondition());
-  scf::IfOp::create(
-      b, loc, large,
-      [&](OpBuilder &b, Location loc) {
-        int32_t field = 0;
-        for (auto [capture, value] : llvm::zip_equal(captures, arguments))
-          for (Value part : capture.take(b, loc, value)) {
-            Value address =
-                LLVM::GEPOp::create(b, loc, pointer, contextType, context,
-                                    ArrayRef<LLVM::GEPArg>{0, field++});
-            LLVM::StoreOp::create(b, loc, part, address);
-          }
-        Value count = UnrealizedConversionCastOp::create(b, loc, b.getI64Type(),
-                                                         op.getCount())
-                          .getResult(0);
-        Value function =
-            LLVM::AddressOfOp::create(b, loc, pointer, entry.getName());
-        LLVM::CallOp::create(b, loc, runtime,
-                             ValueRange{function, context, count});
-        scf::YieldOp::create(b, loc);
-      },
-      [&](OpBuilder &b, Location loc) {
-        serial(b, loc);
-        scf::YieldOp::create(b, loc);
-      });
+  b.setInsertionPointToStart(&kernel.getBody().front());
+  Value one = LLVM::ConstantOp::create(b, loc, b.getI64IntegerAttr(1));
+  Value frame = LLVM::AllocaOp::create(b, loc, pointer, contextType, one);
+  b.setInsertionPoint(op);
+  int32_t field = 0;
+  for (auto [value, capture] : llvm::zip_equal(captured, captures))
+    for (Value scalar : capture.take(b, loc, value)) {
+      Value address = LLVM::GEPOp::create(b, loc, pointer, contextType, frame,
+                                          ArrayRef<LLVM::GEPArg>{0, field++});
+      LLVM::StoreOp::create(b, loc, scalar, address);
+    }
+  Value count = UnrealizedConversionCastOp::create(b, loc, i64, op.getCount())
+                    .getResult(0);
+  Value large = op.getCondition();
+  if (!large)
+    large = LLVM::ConstantOp::create(b, loc, b.getBoolAttr(true));
+  Value function = func::ConstantOp::create(b, loc, tasks.getFunctionType(),
+                                            tasks.getName());
+  function = UnrealizedConversionCastOp::create(b, loc, pointer, function)
+                 .getResult(0);
+  LLVM::CallOp::create(b, loc, runGrid(),
+                       ValueRange{function, frame, count, large});
   op.erase();
   return success();
 }

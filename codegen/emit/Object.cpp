@@ -41,8 +41,9 @@ void setFunctionAttributes(llvm::Module &module, const Target &target) {
     }
     // A kernel has one caller, into which LLVM would inline it however large:
     // the entries would become functions of 10^5 instructions, and its
-    // superlinear passes slow.
-    if (function.hasLocalLinkage() && function.getInstructionCount() > 150)
+    // superlinear passes slow. What several entries share is worth a call.
+    if (function.hasLocalLinkage() &&
+        (!function.hasOneUse() || function.getInstructionCount() > 150))
       function.addFnAttr(llvm::Attribute::NoInline);
   }
 }

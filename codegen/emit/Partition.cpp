@@ -16,18 +16,12 @@ constexpr uint64_t smallModule = 12000;
 /// A kernel of this size is compiled apart from its callers.
 constexpr uint64_t largeFunction = 150;
 
-/// Gives the large kernels, which functions call directly, names that other
-/// modules can refer to.
+/// Gives the large kernels and their tasks names that other modules can refer
+/// to.
 void exposeKernels(llvm::Module &module, llvm::StringRef prefix) {
   for (llvm::Function &function : module) {
     if (function.isDeclaration() || !function.hasLocalLinkage() ||
         function.getInstructionCount() < largeFunction)
-      continue;
-    bool onlyCalled = llvm::all_of(function.users(), [&](llvm::User *user) {
-      auto *call = llvm::dyn_cast<llvm::CallBase>(user);
-      return call && call->getCalledOperand() == &function;
-    });
-    if (!onlyCalled)
       continue;
     function.setLinkage(llvm::GlobalValue::ExternalLinkage);
     function.setVisibility(llvm::GlobalValue::HiddenVisibility);

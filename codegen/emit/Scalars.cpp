@@ -39,7 +39,8 @@ SmallVector<Type> ValueScalars::types() const {
   return result;
 }
 
-SmallVector<Value> ValueScalars::take(OpBuilder &b, Location loc, Value value) const {
+SmallVector<Value> ValueScalars::take(OpBuilder &b, Location loc,
+                                      Value value) const {
   auto cast = UnrealizedConversionCastOp::create(
       b, loc, converter.convertType(type), value);
   auto memref = dyn_cast<MemRefType>(type);
