@@ -83,8 +83,8 @@ WinogradBlocking WinogradBlocking::choose(const WinogradForm &form, bool exact,
     return best;
   const double pairs = double(form.channels) * form.lanes;
   // A tile of one vector's width loads a broadcast for each multiply-add.
-  const double perCycle = double(target.fmaPorts) * width *
-                          (form.lanes < 2 * width ? 0.65 : 1.0);
+  const double perCycle =
+      double(target.fmaPorts) * width * (form.lanes < 2 * width ? 0.65 : 1.0);
   const double direct = double(form.axes[0].outputs) * form.axes[1].outputs *
                         form.taps * form.taps * pairs / perCycle;
   // The gain must be worth the code.
@@ -100,18 +100,16 @@ WinogradBlocking WinogradBlocking::choose(const WinogradForm &form, bool exact,
                       llvm::divideCeil(form.axes[1].outputs, side);
     // A vector's transform takes some nine cycles for each point of the patch:
     // a load, a store, three additions, and its part of the epilogue.
-    double transforms = 9.0 * patch * patch * (form.channels + form.lanes) /
-                        width;
-    double cycles =
-        squares * (patch * patch * pairs / perCycle + transforms);
+    double transforms =
+        9.0 * patch * patch * (form.channels + form.lanes) / width;
+    double cycles = squares * (patch * patch * pairs / perCycle + transforms);
     if (cycles >= least)
       continue;
     least = cycles;
     best.side = side;
     // The transformed patches and products of a task fill half of the second
     // cache, but the transformed kernel is read for not too few of them.
-    int64_t perSquare =
-        patch * patch * (form.channels + form.lanes) * bytes;
+    int64_t perSquare = patch * patch * (form.channels + form.lanes) * bytes;
     best.squares = std::clamp<int64_t>(target.l2Bytes / 2 / perSquare, 48, 192);
     best.squares = llvm::alignTo(best.squares, mr);
     int64_t kernelBytes = patch * patch * int64_t(pairs) * bytes;

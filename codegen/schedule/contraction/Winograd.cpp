@@ -34,8 +34,8 @@ struct ContractionNest::Winograd {
   Value total;                               ///< squares of all images
   bool hasBorder = false;
 
-  Value kernel;                         ///< U
-  Value patches, products;              ///< V and M, of a task
+  Value kernel;                           ///< U
+  Value patches, products;                ///< V and M, of a task
   int64_t patchStep = 0, productStep = 0; ///< of V and M, from point to point
   Value border; ///< the patch at hand, where it crosses the border
   Value square; ///< the outputs at hand
@@ -51,8 +51,8 @@ std::optional<ContractionNest::Winograd> ContractionNest::planWinograd() {
   Winograd plan;
   std::optional<WinogradForm> window = WinogradForm::of(root, form);
   if (strategy.getWinograd() == 0 || !window || !fusion.startsAtZero ||
-      copies[form.right] || window->channels % width ||
-      window->lanes % width || strategy.getNr() % width)
+      copies[form.right] || window->channels % width || window->lanes % width ||
+      strategy.getNr() % width)
     return std::nullopt;
   const LinearView &weights = views[form.right];
   if (weights.stride(form.lane) != 1 && weights.stride(window->channel) != 1)
@@ -80,9 +80,9 @@ std::optional<ContractionNest::Winograd> ContractionNest::planWinograd() {
       return std::nullopt;
     plan.perAxis[i] = math.ceilDiv(extents[axis.row], plan.side);
     plan.total = math.mul(plan.total, plan.perAxis[i]);
-    plan.hasBorder |= axis.outputs % plan.side != 0 ||
-                      operand.getDimSize(axis.dim) !=
-                          source.getDimSize(axis.dim);
+    plan.hasBorder |=
+        axis.outputs % plan.side != 0 ||
+        operand.getDimSize(axis.dim) != source.getDimSize(axis.dim);
   }
   return plan;
 }
@@ -125,7 +125,7 @@ void ContractionNest::emitWinograd(Winograd &plan) {
     if (plan.hasBorder || fusion.inputs[form.left].computed)
       plan.border = allocate(plan.points * window.channels);
     Value first = math.mul(index, plan.squares);
-    Value count = blockSize(plan.total, first, plan.squares);
+    Value count = blockRange(plan.total, first, plan.squares).size;
     forRange(math.constant(0), count, 1, [&](Value square) {
       transformPatch(plan, math.add(first, square), square);
     });
@@ -137,11 +137,10 @@ void ContractionNest::emitWinograd(Winograd &plan) {
   };
   if (constantOf(tasks) == 1)
     return task(math.constant(0), math.constant(0));
-  ParallelOp::create(
-      builder, loc, tasks, Value(),
-      [&](OpBuilder &, Location, Value index, Value worker) {
-        task(index, worker);
-      });
+  ParallelOp::create(builder, loc, tasks, Value(),
+                     [&](OpBuilder &, Location, Value index, Value worker) {
+                       task(index, worker);
+                     });
 }
 
 //===----------------------------------------------------------------------===//
@@ -155,8 +154,8 @@ void ContractionNest::transformKernel(Winograd &plan) {
   int64_t channels = window.channels, lanes = window.lanes;
   int64_t perPoint = channels * lanes;
   auto kernel = root->getParentOfType<func::FuncOp>();
-  int64_t start = takeSharedWorkspace(kernel, plan.points * perPoint *
-                                                  sizeof(float));
+  int64_t start =
+      takeSharedWorkspace(kernel, plan.points * perPoint * sizeof(float));
   Value bytes = KernelWorkspaceOp::create(
       builder, loc,
       MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()));
@@ -174,8 +173,8 @@ void ContractionNest::transformKernel(Winograd &plan) {
       for (unsigned a = 0; a < 2; ++a) {
         const WinogradForm::Axis &axis = window.axes[a];
         int64_t tap = axis.backwards ? window.taps - 1 - taps[a] : taps[a];
-        at = math.add(at, math.mul(math.constant(tap),
-                                   weights.strides[axis.tap]));
+        at = math.add(at,
+                      math.mul(math.constant(tap), weights.strides[axis.tap]));
       }
       square.push_back(vector::LoadOp::create(builder, loc, vectorType,
                                               weights.buffer, ValueRange{at}));
@@ -188,49 +187,43 @@ void ContractionNest::transformKernel(Winograd &plan) {
     Value panel = math.mul(math.div(lane, nr), nr);
     Value columns = math.min(nr, math.sub(math.constant(lanes), panel));
     return math.add(
-        math.add(math.mul(panel, channels),
-                 math.mul(channel, columns)),
+        math.add(math.mul(panel, channels), math.mul(channel, columns)),
         math.sub(lane, panel));
   };
   auto store = [&](Value vector, Value point, Value at) {
     vector::StoreOp::create(
         builder, loc, vector, plan.kernel,
-        ValueRange{math.add(
-            math.mul(point, perPoint), at)});
+        ValueRange{math.add(math.mul(point, perPoint), at)});
   };
   bool alongLanes = weights.stride(form.lane) == 1;
   auto task = [&](Value index, Value worker) {
     startWorkspace(worker);
     Value first = math.mul(index, width);
-    Value base = math.add(
-        weights.base, math.mul(first, weights.strides[window.channel]));
+    Value base = math.add(weights.base,
+                          math.mul(first, weights.strides[window.channel]));
     forRange(math.constant(0), math.constant(lanes), width, [&](Value lane) {
       if (alongLanes)
         return forRange(
             math.constant(0), math.constant(width), 1, [&](Value c) {
-              Value offset = math.add(
-                  math.add(base, lane),
-                  math.mul(c, weights.strides[window.channel]));
+              Value offset =
+                  math.add(math.add(base, lane),
+                           math.mul(c, weights.strides[window.channel]));
               Value at = place(math.add(first, c), lane);
-              for (auto [point, value] :
-                   llvm::enumerate(transformAt(offset)))
+              for (auto [point, value] : llvm::enumerate(transformAt(offset)))
                 store(value, math.constant(point), at);
             });
       // Vectors along the channels: a square of them is transposed.
       workspaceUsed = 0;
       Value block = allocate(plan.points * width * width);
       auto inBlock = [&](Value point, Value l) {
-        return math.add(
-            math.mul(point, width * width),
-            math.mul(l, width));
+        return math.add(math.mul(point, width * width), math.mul(l, width));
       };
       forRange(math.constant(0), math.constant(width), 1, [&](Value l) {
         Value offset = math.add(
             base, math.mul(math.add(lane, l), weights.strides[form.lane]));
         for (auto [point, value] : llvm::enumerate(transformAt(offset)))
-          vector::StoreOp::create(
-              builder, loc, value, block,
-              ValueRange{inBlock(math.constant(point), l)});
+          vector::StoreOp::create(builder, loc, value, block,
+                                  ValueRange{inBlock(math.constant(point), l)});
       });
       forRange(math.constant(0), math.constant(plan.points), 1,
                [&](Value point) {
@@ -248,11 +241,10 @@ void ContractionNest::transformKernel(Winograd &plan) {
   Value tasks = math.constant(channels / width);
   if (channels == width)
     return task(math.constant(0), math.constant(0));
-  ParallelOp::create(
-      builder, loc, tasks, Value(),
-      [&](OpBuilder &, Location, Value index, Value worker) {
-        task(index, worker);
-      });
+  ParallelOp::create(builder, loc, tasks, Value(),
+                     [&](OpBuilder &, Location, Value index, Value worker) {
+                       task(index, worker);
+                     });
 }
 
 //===----------------------------------------------------------------------===//
@@ -266,8 +258,7 @@ SmallVector<Value> ContractionNest::squareIndices(const Winograd &plan,
   for (unsigned a = 2; a-- > 0;) {
     Value index = math.rem(number, plan.perAxis[a]);
     number = math.div(number, plan.perAxis[a]);
-    indices[plan.form.axes[a].row] =
-        math.mul(index, plan.side);
+    indices[plan.form.axes[a].row] = math.mul(index, plan.side);
   }
   for (unsigned i = plan.outer.size(); i-- > 0;) {
     Value extent = extents[plan.outer[i]];
@@ -304,13 +295,12 @@ void ContractionNest::transformPatch(Winograd &plan, Value number,
                                  math.constant(std::max<int64_t>(b, 0)));
   };
   auto direct = [&]() -> SmallVector<Value> {
-  LinearView flat = LinearView::of(builder, loc, input.source,
-                                   builder.getMultiDimIdentityMap(rank));
+    LinearView flat = LinearView::of(builder, loc, input.source,
+                                     builder.getMultiDimIdentityMap(rank));
     Value offset = flat.base;
     for (unsigned dim = 0; dim < rank; ++dim)
       offset = math.add(offset, math.mul(origin[dim], flat.strides[dim]));
-    return {flat.buffer, offset,
-            math.value(flat.strides[window.axes[0].dim]),
+    return {flat.buffer, offset, math.value(flat.strides[window.axes[0].dim]),
             math.value(flat.strides[window.axes[1].dim])};
   };
   auto copied = [&]() -> SmallVector<Value> {
@@ -324,12 +314,10 @@ void ContractionNest::transformPatch(Winograd &plan, Value number,
         for (auto [axis, step] : llvm::zip(window.axes, ArrayRef{i, j})) {
           indices[axis.dim] = math.add(origin[axis.dim], step);
           Value here = less(indices[axis.dim], type.getDimSize(axis.dim));
-          inside = inside ? arith::AndIOp::create(builder, loc, inside, here)
-                          : here;
+          inside =
+              inside ? arith::AndIOp::create(builder, loc, inside, here) : here;
         }
-        Value target = math.mul(
-            math.add(math.mul(i, side), j),
-            channels);
+        Value target = math.mul(math.add(math.mul(i, side), j), channels);
         auto fill = [&](bool zeros) {
           forRange(none, math.constant(channels), width, [&](Value c) {
             indices[rank - 1] = c;
@@ -346,8 +334,7 @@ void ContractionNest::transformPatch(Winograd &plan, Value number,
     Value any = memref::CastOp::create(
         builder, loc, MemRefType::get({ShapedType::kDynamic}, element),
         plan.border);
-    return {any, none, math.constant(side * channels),
-            math.constant(channels)};
+    return {any, none, math.constant(side * channels), math.constant(channels)};
   };
   SmallVector<Value> where;
   if (input.computed) {
@@ -357,8 +344,7 @@ void ContractionNest::transformPatch(Winograd &plan, Value number,
   } else {
     Value inside;
     for (const WinogradForm::Axis &axis : window.axes) {
-      Value here =
-          less(origin[axis.dim], type.getDimSize(axis.dim) - side + 1);
+      Value here = less(origin[axis.dim], type.getDimSize(axis.dim) - side + 1);
       inside =
           inside ? arith::AndIOp::create(builder, loc, inside, here) : here;
     }
@@ -375,8 +361,7 @@ void ContractionNest::transformPatch(Winograd &plan, Value number,
     scf::YieldOp::create(builder, loc, copied());
     where.assign(branch.getResults().begin(), branch.getResults().end());
   }
-  Value rowStart =
-      math.mul(place, channels);
+  Value rowStart = math.mul(place, channels);
   forRange(math.constant(0), math.constant(channels), width, [&](Value c) {
     SmallVector<Value> patch;
     for (int64_t i = 0; i < side; ++i)
@@ -389,12 +374,11 @@ void ContractionNest::transformPatch(Winograd &plan, Value number,
             ValueRange{at}));
       }
     Value target = math.add(rowStart, c);
-    for (auto [point, value] : llvm::enumerate(transformSquare(
-             builder, loc, plan.transform.input, patch)))
-      vector::StoreOp::create(
-          builder, loc, value, plan.patches,
-          ValueRange{
-              addConstant(builder, loc, target, point * plan.patchStep)});
+    for (auto [point, value] : llvm::enumerate(
+             transformSquare(builder, loc, plan.transform.input, patch)))
+      vector::StoreOp::create(builder, loc, value, plan.patches,
+                              ValueRange{addConstant(builder, loc, target,
+                                                     point * plan.patchStep)});
   });
 }
 
@@ -411,22 +395,18 @@ void ContractionNest::multiplyPoint(const Winograd &plan, Value point,
   auto vectorType = VectorType::get({width}, element);
   auto tile = [&](Value start, int64_t columns) {
     unsigned vectors = columns / width;
-    Value panel =
-        math.add(right, math.mul(start, channels));
+    Value panel = math.add(right, math.mul(start, channels));
     forRange(math.constant(0), count, mr, [&](Value row) {
-      Value from =
-          math.add(left, math.mul(row, channels));
+      Value from = math.add(left, math.mul(row, channels));
       SmallVector<Value> zeros(
-          mr * vectors,
-          arith::ConstantOp::create(builder, loc,
-                                    builder.getZeroAttr(vectorType)));
+          mr * vectors, arith::ConstantOp::create(
+                            builder, loc, builder.getZeroAttr(vectorType)));
       auto loop = scf::ForOp::create(
           builder, loc, math.constant(0), math.constant(channels),
           math.constant(1), zeros,
           [&](OpBuilder &, Location, Value c, ValueRange accumulators) {
             SmallVector<Value> weights, sums;
-            Value at = math.add(
-                panel, math.mul(c, columns));
+            Value at = math.add(panel, math.mul(c, columns));
             for (unsigned v = 0; v < vectors; ++v)
               weights.push_back(vector::LoadOp::create(
                   builder, loc, vectorType, plan.kernel,
@@ -435,24 +415,22 @@ void ContractionNest::multiplyPoint(const Winograd &plan, Value point,
             for (int64_t r = 0; r < mr; ++r) {
               Value value = memref::LoadOp::create(
                   builder, loc, plan.patches,
-                  ValueRange{
-                      addConstant(builder, loc, element, r * channels)});
+                  ValueRange{addConstant(builder, loc, element, r * channels)});
               value = splat(builder, loc, value, width);
               for (unsigned v = 0; v < vectors; ++v)
-                sums.push_back(vector::FMAOp::create(
-                    builder, loc, value, weights[v],
-                    accumulators[r * vectors + v]));
+                sums.push_back(
+                    vector::FMAOp::create(builder, loc, value, weights[v],
+                                          accumulators[r * vectors + v]));
             }
             scf::YieldOp::create(builder, loc, sums);
           });
-      Value target = math.add(
-          math.add(out, math.mul(row, lanes)), start);
+      Value target = math.add(math.add(out, math.mul(row, lanes)), start);
       for (int64_t r = 0; r < mr; ++r)
         for (unsigned v = 0; v < vectors; ++v)
           vector::StoreOp::create(
               builder, loc, loop.getResult(r * vectors + v), plan.products,
-              ValueRange{addConstant(builder, loc, target,
-                                     r * lanes + v * width)});
+              ValueRange{
+                  addConstant(builder, loc, target, r * lanes + v * width)});
     });
   };
   int64_t nr = strategy.getNr(), full = lanes / nr * nr;
@@ -484,21 +462,19 @@ void ContractionNest::finishSquare(const Winograd &plan, Value number,
         for (int64_t point = 0; point < plan.points; ++point)
           products.push_back(vector::LoadOp::create(
               builder, loc, vectorType, plan.products,
-              ValueRange{addConstant(builder, loc, from,
-                                     point * plan.productStep)}));
-        SmallVector<Value> outputs = transformSquare(
-            builder, loc, plan.transform.output, products);
+              ValueRange{
+                  addConstant(builder, loc, from, point * plan.productStep)}));
+        SmallVector<Value> outputs =
+            transformSquare(builder, loc, plan.transform.output, products);
         for (auto [i, output] : llvm::enumerate(outputs))
           vector::StoreOp::create(builder, loc, output, plan.square,
                                   ValueRange{math.constant(i * width)});
         forRange(math.constant(0), high[0], 1, [&](Value i) {
           forRange(math.constant(0), high[1], 1, [&](Value j) {
-            Value slot =
-                math.add(math.mul(i, plan.side), j);
-            Value sum = vector::LoadOp::create(
-                builder, loc, vectorType, plan.square,
-                ValueRange{
-                    math.mul(slot, width)});
+            Value slot = math.add(math.mul(i, plan.side), j);
+            Value sum =
+                vector::LoadOp::create(builder, loc, vectorType, plan.square,
+                                       ValueRange{math.mul(slot, width)});
             SmallVector<Value> point = first;
             point[window.axes[0].row] = math.add(first[window.axes[0].row], i);
             point[window.axes[1].row] = math.add(first[window.axes[1].row], j);

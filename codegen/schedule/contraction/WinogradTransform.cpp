@@ -22,15 +22,17 @@ using Row = ArrayRef<double>;
 
 static const double kInput4[4][4] = {
     {1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
-static const double kInput6[6][6] = {
-    {4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
-    {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
+static const double kInput6[6][6] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0},
+                                     {0, 4, -4, -1, 1, 0}, {0, -2, -1, 2, 1, 0},
+                                     {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
 static const double kKernel43[4][3] = {
     {1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
-static const double kKernel63[6][3] = {
-    {1. / 4, 0, 0},           {-1. / 6, -1. / 6, -1. / 6},
-    {-1. / 6, 1. / 6, -1. / 6}, {1. / 24, 1. / 12, 1. / 6},
-    {1. / 24, -1. / 12, 1. / 6}, {0, 0, 1}};
+static const double kKernel63[6][3] = {{1. / 4, 0, 0},
+                                       {-1. / 6, -1. / 6, -1. / 6},
+                                       {-1. / 6, 1. / 6, -1. / 6},
+                                       {1. / 24, 1. / 12, 1. / 6},
+                                       {1. / 24, -1. / 12, 1. / 6},
+                                       {0, 0, 1}};
 static const double kKernel65[6][5] = {
     {1. / 4, 0, 0, 0, 0},
     {-1. / 6, -1. / 6, -1. / 6, -1. / 6, -1. / 6},
@@ -39,7 +41,8 @@ static const double kKernel65[6][5] = {
     {1. / 24, -1. / 12, 1. / 6, -1. / 3, 2. / 3},
     {0, 0, 0, 0, 1}};
 static const double kOutput24[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
-static const double kOutput26[2][6] = {{1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 1}};
+static const double kOutput26[2][6] = {{1, 1, 1, 1, 1, 0},
+                                       {0, 1, -1, 2, -2, 1}};
 static const double kOutput46[4][6] = {{1, 1, 1, 1, 1, 0},
                                        {0, 1, -1, 2, -2, 0},
                                        {0, 1, 1, 4, 4, 0},
@@ -48,13 +51,16 @@ static const double kOutput46[4][6] = {{1, 1, 1, 1, 1, 0},
 std::optional<WinogradTransform> WinogradTransform::of(int64_t side,
                                                        int64_t taps) {
   if (side == 2 && taps == 3)
-    return WinogradTransform{2, 4, TransformMatrix(kInput4), TransformMatrix(kKernel43),
+    return WinogradTransform{2, 4, TransformMatrix(kInput4),
+                             TransformMatrix(kKernel43),
                              TransformMatrix(kOutput24)};
   if (side == 4 && taps == 3)
-    return WinogradTransform{4, 6, TransformMatrix(kInput6), TransformMatrix(kKernel63),
+    return WinogradTransform{4, 6, TransformMatrix(kInput6),
+                             TransformMatrix(kKernel63),
                              TransformMatrix(kOutput46)};
   if (side == 2 && taps == 5)
-    return WinogradTransform{2, 6, TransformMatrix(kInput6), TransformMatrix(kKernel65),
+    return WinogradTransform{2, 6, TransformMatrix(kInput6),
+                             TransformMatrix(kKernel65),
                              TransformMatrix(kOutput26)};
   return std::nullopt;
 }
@@ -81,10 +87,10 @@ private:
     return arith::SubFOp::create(builder, loc, a, b);
   }
   Value constant(double value) {
-    return splat(builder, loc,
-                 arith::ConstantOp::create(builder, loc,
-                                           builder.getF32FloatAttr(value)),
-                 width);
+    return splat(
+        builder, loc,
+        arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(value)),
+        width);
   }
 
   OpBuilder &builder;
@@ -108,8 +114,8 @@ Value Combiner::sum(ArrayRef<double> coefficients, ArrayRef<Value> in) {
     else if (weight == -1)
       result = sub(result, in[i]);
     else
-      result = vector::FMAOp::create(builder, loc, in[i], constant(weight),
-                                     result);
+      result =
+          vector::FMAOp::create(builder, loc, in[i], constant(weight), result);
   }
   return result;
 }
