@@ -1,7 +1,8 @@
 //===- Metrics.cpp - Metrics and the variables they add up ----------------===//
 //
-// All supported metrics are means over samples: `total` and `count` variables
-// under metrics/KEY. The function's values are reduced to one per sample.
+// Those here are means over samples: `total` and `count` variables under
+// metrics/KEY. The function's values are reduced to one per sample. Metrics of
+// true and false positives are in ConfusionMetrics.cpp.
 //
 //===----------------------------------------------------------------------===//
 
@@ -99,6 +100,7 @@ std::vector<std::string> cornu::frontend::metricNames() {
   std::vector<std::string> names;
   for (const Entry &entry : kMetrics)
     names.push_back(entry.className.str());
+  llvm::append_range(names, confusionMetricNames());
   return names;
 }
 
@@ -136,6 +138,8 @@ std::optional<MetricSpec> cornu::frontend::resolveMetric(ModelBuilder &model,
     out.function = accuracyFor(output);
   else if (const Entry *entry = findMetric(name))
     out.function = entry->values ? entry->function.str() : "log_cosh";
+  else if (std::string confusion = confusionMetric(name); !confusion.empty())
+    out.function = confusion;
   else
     out.function = lossFunction(name);
   if ((name == "crossentropy" || name == "ce") && out.function.empty())
@@ -154,6 +158,9 @@ std::optional<MetricSpec> cornu::frontend::resolveMetric(ModelBuilder &model,
         "mean_absolute_error");
     return std::nullopt;
   }
+  if (!confusionMetric(out.function).empty() &&
+      !checkConfusionMetric(model, spec, out, output))
+    return std::nullopt;
   return out;
 }
 
@@ -165,12 +172,15 @@ static std::string variableName(StringRef key, StringRef part) {
   return ("metrics/" + key + "/" + part).str();
 }
 
-static void accumulate(ModelBuilder &model, Math &m, StringRef name,
-                       Value amount) {
-  auto type = RankedTensorType::get({}, m.f32());
+void cornu::frontend::accumulate(ModelBuilder &model, Math &m, StringRef name,
+                                 Value amount) {
+  if (!amount)
+    return;
+  auto type = RankedTensorType::get(Math::shape(amount), m.f32());
   if (!model.findVariable(name)) {
     Variable variable;
     variable.path = name.str();
+    variable.shape = Math::shape(amount);
     variable.type = m.f32();
     variable.kind = nn::VariableKind::metric;
     model.addState(std::move(variable));
@@ -178,6 +188,13 @@ static void accumulate(ModelBuilder &model, Math &m, StringRef name,
   Value old = nn::ReadOp::create(m.getBuilder(), m.getLoc(), type, name);
   nn::AssignOp::create(m.getBuilder(), m.getLoc(), name,
                        m.add(old, m.convert(amount, m.f32())));
+}
+
+Value cornu::frontend::accumulated(ModelBuilder &model, Math &m,
+                                   StringRef name) {
+  const Variable *variable = model.findVariable(name);
+  auto type = RankedTensorType::get(variable->shape, variable->type);
+  return nn::ReadOp::create(m.getBuilder(), m.getLoc(), type, name);
 }
 
 void cornu::frontend::accumulateMean(ModelBuilder &model, Math &math,
@@ -190,12 +207,8 @@ void cornu::frontend::accumulateMean(ModelBuilder &model, Math &math,
 
 Value cornu::frontend::accumulatedMean(ModelBuilder &model, Math &m,
                                        StringRef key) {
-  auto type = RankedTensorType::get({}, m.f32());
-  auto read = [&](StringRef part) -> Value {
-    return nn::ReadOp::create(m.getBuilder(), m.getLoc(), type,
-                              variableName(key, part));
-  };
-  Value total = read("total"), count = read("count");
+  Value total = accumulated(model, m, variableName(key, "total"));
+  Value count = accumulated(model, m, variableName(key, "count"));
   Value none = m.compare(Predicate::eq, count, 0.0);
   Value safe = m.select(none, m.scalar(1), count);
   return m.select(none, m.scalar(0), m.divide(total, safe));
@@ -234,6 +247,8 @@ static std::pair<Value, Value> batchMean(Math &m, Value values, Value weight,
 void cornu::frontend::updateMetric(ModelBuilder &model, Math &m,
                                    const MetricSpec &spec,
                                    const Comparison &given) {
+  if (!confusionMetric(spec.function).empty())
+    return updateConfusionMetric(model, m, spec, given);
   const Entry *entry = findMetric(spec.function);
   Value p = m.toFloat(given.prediction), t = given.target;
   if (!p || !t)
@@ -269,6 +284,8 @@ void cornu::frontend::updateMetric(ModelBuilder &model, Math &m,
 
 Value cornu::frontend::metricResult(ModelBuilder &model, Math &m,
                                     const MetricSpec &spec) {
+  if (!confusionMetric(spec.function).empty())
+    return confusionMetricResult(model, m, spec);
   Value mean = accumulatedMean(model, m, spec.key);
   return spec.function == "root_mean_squared_error" ? m.sqrt(mean) : mean;
 }

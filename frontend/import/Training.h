@@ -91,12 +91,30 @@ mlir::Value metricResult(ModelBuilder &model, Math &math,
                          const MetricSpec &spec);
 /// True if class indices are compared: decides the target's type.
 bool metricTakesClassIndices(llvm::StringRef function);
+/// Adds to a variable of float32, which it creates, and reads it.
+void accumulate(ModelBuilder &model, Math &math, llvm::StringRef name,
+                mlir::Value amount);
+mlir::Value accumulated(ModelBuilder &model, Math &math, llvm::StringRef name);
 /// Mean of values per sample over the calls since the last reset.
 void accumulateMean(ModelBuilder &model, Math &math, llvm::StringRef key,
                     mlir::Value total, mlir::Value count);
 mlir::Value accumulatedMean(ModelBuilder &model, Math &math,
                             llvm::StringRef key);
 std::vector<std::string> metricNames();
+
+// ConfusionMetrics.cpp
+// ---------------------------------------------------------
+
+/// The class of metrics of true and false positives with this name, or "".
+std::string confusionMetric(llvm::StringRef name);
+std::vector<std::string> confusionMetricNames();
+/// Reports options that are not supported.
+bool checkConfusionMetric(ModelBuilder &model, const Json &spec,
+                          const MetricSpec &metric, const Output &output);
+void updateConfusionMetric(ModelBuilder &model, Math &math,
+                           const MetricSpec &spec, const Comparison &values);
+mlir::Value confusionMetricResult(ModelBuilder &model, Math &math,
+                                  const MetricSpec &spec);
 
 // Optimizer.cpp
 // ------------------------------------------------------------------

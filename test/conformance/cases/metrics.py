@@ -6,9 +6,9 @@ def metric(name, make, shape=(4,), target="onehot", activation="softmax", loss="
     def build():
         inputs = keras.Input((6,) if len(shape) == 1 else (shape[0], 6), name="x0")
         model = keras.Model(inputs, layers.Dense(shape[-1], activation=activation, name="out")(inputs))
-        made = make() if callable(make) else make
-        return compiled(model, loss=loss, metrics=made if isinstance(made, list) else [made],
-                        **({"weighted_metrics": made} if options.get("sample_weight") else {}))
+        made = lambda: make() if callable(make) else [make]
+        return compiled(model, loss=loss, metrics=made(),
+                        **({"weighted_metrics": made()} if options.get("sample_weight") else {}))
 
     options.setdefault("samples", 23)
     options.setdefault("batch", 5)
@@ -46,3 +46,30 @@ metric("mae_sequence", "mean_absolute_error", (3, 2), "normal", None)
 metric("several", lambda: ["mae", "mse", "accuracy"], target="onehot", loss="categorical_crossentropy")
 metric("weighted", lambda: ["mae", "accuracy"], sample_weight=True, loss="categorical_crossentropy")
 metric("weighted_sparse", lambda: ["sparse_categorical_accuracy"], target="classes", sample_weight=True, loss=SPARSE)
+
+# True and false positives: probabilities, thresholds, curves.
+BINARY = dict(shape=(1,), target="binary", activation="sigmoid", loss="binary_crossentropy")
+LABELS = dict(shape=(3,), target="binary", activation="sigmoid", loss="binary_crossentropy")
+metric("counts", lambda: [getattr(keras.metrics, c)(thresholds=t) for c, t in (
+    ("TruePositives", None), ("FalsePositives", 0.4), ("TrueNegatives", [0.6]), ("FalseNegatives", 0.5))], **BINARY)
+metric("precision", M("Precision"), **BINARY)
+metric("precision_threshold", M("Precision", thresholds=0.3, name="p"), **LABELS)
+metric("precision_class", M("Precision", class_id=2, thresholds=0.2))
+metric("precision_string", lambda: ["Precision", "Recall", "AUC"], **BINARY)
+metric("recall", M("Recall"), **BINARY)
+metric("recall_class", M("Recall", class_id=0, thresholds=0.25))
+metric("recall_weighted", M("Recall", thresholds=0.4), sample_weight=True, **LABELS)
+metric("auc", M("AUC"), **BINARY)
+metric("auc_few", M("AUC", num_thresholds=5), **LABELS)
+metric("auc_classes", M("AUC"))
+metric("auc_thresholds", M("AUC", thresholds=[0.2, 0.35, 0.7]), **LABELS)
+metric("auc_labels", M("AUC", multi_label=True), **LABELS)
+metric("auc_weighted", M("AUC", curve="PR"), sample_weight=True, **LABELS)
+metric("auc_logits", lambda: [keras.metrics.AUC(from_logits=True)], (1,), "binary", None, "mse")
+for curve in ("ROC", "PR", "PRGAIN"):
+    for method in ("interpolation", "minoring", "majoring"):
+        metric(f"auc_{curve.lower()}_{method}", M("AUC", curve=curve, summation_method=method, num_thresholds=20), **BINARY)
+metric("at_rates", lambda: [keras.metrics.SensitivityAtSpecificity(0.6), keras.metrics.SpecificityAtSensitivity(0.7),
+                            keras.metrics.PrecisionAtRecall(0.5), keras.metrics.RecallAtPrecision(0.4)], **LABELS)
+metric("at_rates_class", lambda: [keras.metrics.PrecisionAtRecall(0.5, class_id=1),
+                                  keras.metrics.RecallAtPrecision(0.2, num_thresholds=7)])
