@@ -171,10 +171,27 @@ static void restoreWeights(const cornu_model &model, const void *from,
   }
 }
 
+/// An optimizer with use_ema keeps the average of each variable V in
+/// optimizer/V/average: they are what is learnt. A checkpoint keeps both.
+static void useAverages(const cornu_model &model, void *state) {
+  char *block = static_cast<char *>(state);
+  for (int32_t i = 0; i < model.num_variables; ++i) {
+    const cornu_variable &variable = model.variables[i];
+    String name("optimizer/");
+    name += variable.name;
+    name += "/average";
+    const cornu_variable *average = findVariable(model, name.c_str());
+    uint64_t bytes;
+    if (average && variableBytes(variable, bytes))
+      memcpy(block + variable.offset, block + average->offset, bytes);
+  }
+}
+
 Error Trainer::finish() {
   if (stopped && talks())
     print(
         format("Epoch %lld: early stopping\n", static_cast<long long>(epoch)));
+  useAverages(model, session.state());
   if (bestKept) {
     if (talks())
       print(format("Restoring model weights from the end of the best epoch: "

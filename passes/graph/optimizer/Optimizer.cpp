@@ -88,6 +88,9 @@ Value OptimizerState::read(StringRef name, RankedTensorType type,
 }
 
 void OptimizerState::assign(StringRef name, Value value) {
+  if (condition)
+    value = nn::SelectOp::create(builder, loc, condition, value,
+                                 read(name, nn::tensorType(value)));
   nn::AssignOp::create(builder, loc, name, value);
 }
 
@@ -134,6 +137,71 @@ static void clip(const Math &m, const Config &config,
 }
 
 //===----------------------------------------------------------------------===//
+// Steps that are no updates, and averages
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// With gradient_accumulation_steps n, only each n-th step updates, with the
+/// mean of the gradients since the last; the others add theirs up.
+struct Accumulation {
+  /// The number of this update, or of the one that this step is a part of.
+  Value number;
+  /// Whether this step is an update; null if each is.
+  Value isUpdate;
+};
+
+} // namespace
+
+static Accumulation accumulate(const Math &m, const Config &config,
+                               OptimizerState &state, Value next,
+                               MutableArrayRef<Trained> variables) {
+  double every = config.number("gradient_accumulation_steps", 1);
+  if (every <= 1)
+    return {next, {}};
+  // In f64, which holds every i32.
+  Value count = m.convert(next, m.builder.getF64Type());
+  auto updatesUntil = [&](Value step) {
+    return m.floor(m.divide(step, m.number(step, every)));
+  };
+  Value isUpdate = m.compare(nn::Predicate::eq,
+                             m.multiply(updatesUntil(count), every), count);
+  for (Trained &v : variables) {
+    std::string slot = ("optimizer/" + v.path + "/gradient_accumulator").str();
+    Value sum = m.add(v.gradient, state.read(slot, nn::tensorType(v.gradient)));
+    state.assign(slot, m.select(isUpdate, m.number(sum, 0), sum));
+    v.gradient = m.divide(sum, m.number(sum, every));
+  }
+  return {m.add(updatesUntil(m.subtract(count, 1.0)), 1.0), isUpdate};
+}
+
+/// The moving average of a variable, which starts as a copy. The value that the
+/// variable gets: the average at every so many updates, else its own.
+static Value average(const Math &m, const Config &config, OptimizerState &state,
+                     Value number, StringRef path, Value value) {
+  if (!config.flag("use_ema"))
+    return value;
+  std::string slot = ("optimizer/" + path + "/average").str();
+  Value count = m.convert(number, m.builder.getF64Type());
+  Value first = m.compare(nn::Predicate::eq, count, 1.0);
+  Value momentum =
+      m.select(first, m.number(value, 0),
+               m.number(value, config.number("ema_momentum", 0.99)));
+  Value old = state.read(slot, nn::tensorType(value));
+  Value mean =
+      m.add(m.multiply(old, momentum),
+            m.multiply(value, m.subtract(m.number(value, 1), momentum)));
+  state.assign(slot, mean);
+  double every = config.number("ema_overwrite_frequency", 0);
+  if (every < 1)
+    return value;
+  Value periods = m.floor(m.divide(count, m.number(count, every)));
+  return m.select(
+      m.compare(nn::Predicate::eq, m.multiply(periods, every), count), mean,
+      value);
+}
+
+//===----------------------------------------------------------------------===//
 // The step
 //===----------------------------------------------------------------------===//
 
@@ -144,23 +212,6 @@ static const OptimizerEntry *findOptimizer(StringRef name) {
       if (entry.name.equals_insensitive(name))
         return &entry;
   return nullptr;
-}
-
-/// Reports what the step would silently leave out.
-static LogicalResult checkSupported(ModuleOp module, const Config &config) {
-  if (config.flag("use_ema"))
-    return module.emitError("optimizer '")
-           << config.className() << "': use_ema is not supported; set it to "
-           << "false";
-  if (config.number("gradient_accumulation_steps", 1) > 1)
-    return module.emitError("optimizer '")
-           << config.className()
-           << "': gradient_accumulation_steps is not supported; use a larger "
-              "batch";
-  if (config.number("loss_scale_factor", 1) != 1)
-    return module.emitError("optimizer '")
-           << config.className() << "': loss_scale_factor is not supported";
-  return success();
 }
 
 LogicalResult buildOptimizerStep(ModuleOp module, OpBuilder &builder,
@@ -181,8 +232,6 @@ LogicalResult buildOptimizerStep(ModuleOp module, OpBuilder &builder,
         names.push_back(known.name);
     return error << llvm::join(names, ", ");
   }
-  if (failed(checkSupported(module, config)))
-    return failure();
 
   Location loc = NameLoc::get(builder.getStringAttr("optimizer"));
   Math m(builder, loc);
@@ -207,6 +256,7 @@ LogicalResult buildOptimizerStep(ModuleOp module, OpBuilder &builder,
   Value next = m.add(iteration, 1.0);
 
   SmallVector<Trained> variables(trained);
+  Accumulation accumulation = accumulate(m, config, state, next, variables);
   clip(m, config, variables);
   double decay = config.number("weight_decay", entry->weightDecay);
   for (const Trained &v : variables) {
@@ -217,12 +267,18 @@ LogicalResult buildOptimizerStep(ModuleOp module, OpBuilder &builder,
     update.variable = v.value;
     update.gradient = v.gradient;
     update.learningRate = m.convert(learningRate, element);
-    update.step = m.convert(next, element);
+    update.step = m.convert(accumulation.number, element);
     if (decay != 0)
       update.variable = update.subtract(
           v.value, update.multiply(update.multiply(v.value, decay),
                                    update.learningRate));
-    state.assign(v.path, entry->rule(update));
+    state.condition = accumulation.isUpdate;
+    Value value = entry->rule(update);
+    if (state.condition)
+      value = m.select(state.condition, value, v.value);
+    state.condition = {};
+    state.assign(v.path,
+                 average(m, config, state, accumulation.number, v.path, value));
   }
   state.assign("optimizer/iteration", next);
   return success();

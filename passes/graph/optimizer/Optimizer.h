@@ -6,10 +6,10 @@
 //   nn.optimizer = {name = "adam", learning_rate = 1.0e-3 : f64,
 //                   beta_1 = 0.9 : f64, ..., weight_decay = 4.0e-3 : f64}
 //
-// `buildOptimizerStep` emits the whole step on the variables' values: clipping,
-// weight decay, the update rule, and
-// iteration + 1. Each rule is a function that is written like Keras's
-// `update_step` and stands in a table:
+// `buildOptimizerStep` emits the whole step on the variables' values: the sum
+// of gradients of several steps, clipping, weight decay, the update rule,
+// moving averages, and iteration + 1. Each rule is a function that is written
+// like Keras's `update_step` and stands in a table:
 //
 //   static Value adam(Update &u) {
 //     Value m = u.slot("momentum"), v = u.slot("velocity"); ...
@@ -67,6 +67,9 @@ public:
   mlir::Value read(llvm::StringRef name, mlir::RankedTensorType type,
                    double initial = 0);
   void assign(llvm::StringRef name, mlir::Value value);
+
+  /// If set, an assignment changes a variable only where it is true.
+  mlir::Value condition;
 
 private:
   mlir::ModuleOp module;

@@ -32,19 +32,6 @@ module attributes {nn.optimizer = {class_name = "SGD", learning_rate = {class_na
 
 // -----
 
-// expected-error @below {{use_ema is not supported}}
-module attributes {nn.optimizer = {class_name = "Adam", use_ema = true}} {
-  func.func @forward(%x: tensor<?xf32>) -> tensor<?xf32> {
-    return %x : tensor<?xf32>
-  }
-  func.func @loss(%p: tensor<?xf32>, %t: tensor<?xf32>, %sw: tensor<?xf32>) -> tensor<f32> {
-    %l = nn.reduce sum [0] %p : (tensor<?xf32>) -> tensor<f32>
-    return %l : tensor<f32>
-  }
-}
-
-// -----
-
 module {
   func.func @forward(%x: tensor<?xf32>) -> tensor<?xf32> {
     return %x : tensor<?xf32>
