@@ -57,6 +57,14 @@ static constexpr OptimizerEntry kOptimizers[] = {
      SlotOrder::Blocks, "accumulator"},
     {"Adadelta", "adadelta", "learning_rate=0.001 rho=0.95 epsilon=1e-7",
      SlotOrder::Interleaved, "accumulated_grad accumulated_delta_var"},
+    {"Ftrl", "ftrl",
+     "learning_rate=0.001 learning_rate_power=-0.5 "
+     "initial_accumulator_value=0.1 l1_regularization_strength=0 "
+     "l2_regularization_strength=0 l2_shrinkage_regularization_strength=0 "
+     "beta=0",
+     SlotOrder::Interleaved, "accumulator linear"},
+    {"Lamb", "lamb", "learning_rate=0.001 beta_1=0.9 beta_2=0.999 epsilon=1e-7",
+     SlotOrder::Interleaved, "momentum velocity"},
     {"Lion", "lion", "learning_rate=0.001 beta_1=0.9 beta_2=0.99",
      SlotOrder::Blocks, "momentum"},
 };

@@ -48,6 +48,12 @@ optimizer("adam_average_overwrite", "Adam", learning_rate=0.01, use_ema=True, em
 optimizer("average_accumulation", "SGD", learning_rate=0.1, use_ema=True, ema_momentum=0.6, gradient_accumulation_steps=2)
 optimizer("loss_scale_factor", "SGD", learning_rate=0.1, loss_scale_factor=8.0)
 
+optimizer("ftrl", "Ftrl", learning_rate=0.1)
+optimizer("ftrl_regularized", "Ftrl", learning_rate=0.1, l1_regularization_strength=0.01, l2_regularization_strength=0.05,
+          l2_shrinkage_regularization_strength=0.02, beta=0.3, learning_rate_power=-0.7, initial_accumulator_value=0.5)
+optimizer("lamb", "Lamb", learning_rate=0.01)
+optimizer("lamb_options", "Lamb", learning_rate=0.02, beta_1=0.8, beta_2=0.95, epsilon=1e-4, weight_decay=0.1)
+
 S = lambda cls, *a, **o: lambda: getattr(keras.optimizers.schedules, cls)(*a, **o)
 optimizer("schedule_exponential", "SGD", learning_rate=S("ExponentialDecay", 0.3, 2, 0.5))
 optimizer("schedule_staircase", "Adam", learning_rate=S("ExponentialDecay", 0.05, 2, 0.5, staircase=True))
@@ -85,3 +91,7 @@ case("optimizer_continues_sgd", _continued(lambda: keras.optimizers.SGD(0.1, mom
 case("optimizer_continues_adam", _continued(lambda: keras.optimizers.Adam(0.01)), warm_up=2)
 case("optimizer_continues_amsgrad", _continued(lambda: keras.optimizers.AdamW(0.01, amsgrad=True)), warm_up=2)
 case("optimizer_continues_rmsprop", _continued(lambda: keras.optimizers.RMSprop(0.01, momentum=0.5, centered=True, epsilon=1e-3)), warm_up=3)
+case("optimizer_continues_ftrl", _continued(lambda: keras.optimizers.Ftrl(0.1)), warm_up=2)
+case("optimizer_continues_lamb", _continued(lambda: keras.optimizers.Lamb(0.01)), warm_up=2)
+case("optimizer_continues_average", _continued(lambda: keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.7)), warm_up=3)
+case("optimizer_continues_accumulation", _continued(lambda: keras.optimizers.Adam(0.01, gradient_accumulation_steps=3)), warm_up=4)
