@@ -8,16 +8,28 @@
 #include "codegen/Pipeline.h"
 #include "codegen/emit/ModelDescriptor.h"
 #include "codegen/emit/Passes.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/buffer/Buffer.h"
 #include "passes/graph/Passes.h"
 #include "passes/lower/Lower.h"
+#include "llvm/Support/CommandLine.h"
 
 using namespace mlir;
 
 namespace cornu::tools {
 
 namespace {
+
+/// The verifier between passes takes a fifth of the time of a compilation, and
+/// finds bugs of the compiler only: -mllvm --cornu-verify-each asks for it.
+llvm::cl::opt<bool> verifyEach("cornu-verify-each", llvm::cl::Hidden,
+#ifdef NDEBUG
+                               llvm::cl::init(false),
+#else
+                               llvm::cl::init(true),
+#endif
+                               llvm::cl::desc("Verify the IR after each pass"));
 
 constexpr llvm::StringLiteral stageAttrName = "cornu.stage";
 constexpr llvm::StringLiteral stageNames[] = {"nn",      "graph",   "linalg",
@@ -90,11 +102,16 @@ Stage stageOf(ModuleOp module) {
 LogicalResult runStages(ModuleOp module, Stage last,
                         const StageOptions &options) {
   options.target.attachTo(module);
+  // What the importer made, or a user wrote.
+  if (failed(verify(module)))
+    return failure();
   for (unsigned next = unsigned(stageOf(module)) + 1; next <= unsigned(last);
        ++next) {
     PassManager pm(module.getContext());
     if (failed(applyPassManagerCLOptions(pm)))
       return failure();
+    applyDefaultTimingPassManagerCLOptions(pm);
+    pm.enableVerifier(verifyEach);
     buildStage(pm, Stage(next), options);
     if (failed(pm.run(module)))
       return failure();
