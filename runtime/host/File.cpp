@@ -20,6 +20,12 @@ static Error cannot(const char *verb, const String &path) {
     remedy = "; free some space or choose another folder";
   if (code == EACCES || code == EPERM)
     remedy = "; check the permissions";
+  if (code == EISDIR)
+    remedy = "; name a file in it";
+  if (code == ENOTDIR)
+    remedy = "; a part of the path is a file, check it";
+  if (code == EROFS)
+    remedy = "; choose another folder";
   return failure("cannot %s '%s': %s%s", verb, path.c_str(), strerror(code),
                  remedy);
 }
@@ -89,6 +95,17 @@ Error OutputFile::create(const char *name) {
     return failed("create");
   temporary = std::move(beside);
   return success();
+}
+
+Error checkWritable(const char *path) {
+  struct stat info;
+  bool special = stat(path, &info) == 0 && !S_ISREG(info.st_mode) &&
+                 !S_ISDIR(info.st_mode);
+  // To open a pipe and close it again would end its reader.
+  if (special)
+    return access(path, W_OK) == 0 ? success() : cannot("write", path);
+  OutputFile probe; // without commit() it removes its temporary file
+  return probe.create(path);
 }
 
 static bool writeAll(int descriptor, const char *data, uint64_t size) {

@@ -86,6 +86,10 @@ private:
 
 bool fileExists(const char *path);
 
+/// Whether an OutputFile could be created there: found out before hours of
+/// training, not after. Leaves nothing behind.
+Error checkWritable(const char *path);
+
 /// Turns the SIGBUS of a mapped file that shrinks into a message and exit
 /// code 1, and the SIGXFSZ of a file that grows beyond a limit into a failing
 /// write.

@@ -26,6 +26,8 @@ constexpr Option kOptions[] = {
     {"--validation-input", "[NAME=]FILE[:PART]", Fit,
      "samples to validate on after each epoch"},
     {"--validation-target", "[NAME=]FILE[:PART]", Fit, "their true values"},
+    {"--validation-sample-weight", "[NAME=]FILE[:PART]", Fit,
+     "one weight for each of them"},
     {"--class-weight", "C=W,C=W", Fit, "weights of classes: 0=1.0,1=2.5"},
     {"--early-stopping", "K=V,K=V", Fit,
      "stop when nothing improves: monitor=val_loss,patience=3,min_delta=0,"

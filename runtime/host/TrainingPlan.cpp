@@ -20,6 +20,10 @@ Error fitCommand(const cornu_model &model, const Arguments &arguments) {
 Error Trainer::prepare() {
   if (Error error = readPlan())
     return error;
+  for (const char *path : {plan.save, plan.checkpoint})
+    if (*path)
+      if (Error error = checkWritable(path))
+        return error;
   CheckpointFile file;
   bool resumes = *plan.resume;
   if (resumes) {
@@ -145,12 +149,14 @@ Error Trainer::openData() {
 
 Error Trainer::openValidation() {
   if (arguments.has("--validation-input") ||
-      arguments.has("--validation-target")) {
-    Error error = separateValidation.open(model,
-                                          {arguments.all("--validation-input"),
-                                           arguments.all("--validation-target"),
-                                           {}},
-                                          true);
+      arguments.has("--validation-target") ||
+      arguments.has("--validation-sample-weight")) {
+    Error error =
+        separateValidation.open(model,
+                                {arguments.all("--validation-input"),
+                                 arguments.all("--validation-target"),
+                                 arguments.all("--validation-sample-weight")},
+                                true);
     if (error)
       return failure("validation: %s", error.message().c_str());
     validation = &separateValidation;
@@ -193,9 +199,9 @@ Error Trainer::openSession() {
        {&model.train_scratch, &model.evaluate_scratch})
     if (Error error = session.reserveScratch(*scratch, size))
       return error;
-  if (Error error =
-          batch.allocate(model, size, true,
-                         training.weighted() || !classWeights.entries.empty()))
+  bool weighted = training.weighted() || separateValidation.weighted() ||
+                  !classWeights.entries.empty();
+  if (Error error = batch.allocate(model, size, true, weighted))
     return error;
   metrics.resize(size_t(model.num_metrics));
   if (plan.shuffle)

@@ -116,5 +116,8 @@ def test_a_checkpoint_of_another_model_or_broken(digits, tmp_path):
         refuse(digits, "fit", *TRAIN, "--quiet", "--epochs", 2, "--resume", tmp_path / "broken", said=["broken"])
 
 
-def test_a_folder_that_is_not_there(digits):
-    refuse(digits, "fit", *TRAIN, "--quiet", "--save", "/no/such/folder/w.safetensors", said=["/no/such/folder"])
+@pytest.mark.parametrize("flag, name", [("--save", "w.safetensors"), ("--checkpoint", "c"), ("--log", "l.csv")])
+def test_an_unwritable_folder_is_noticed_before_training(digits, flag, name):
+    result = refuse(digits, "fit", *TRAIN, "--epochs", 1_000_000, "--quiet", flag, f"/no/such/folder/{name}",
+                    said=["/no/such/folder", "check the path"])
+    assert result.seconds < 10

@@ -2,6 +2,8 @@
 // written.
 #include "Workspace.h"
 
+#include <sys/stat.h>
+
 namespace {
 
 class ProgramError : public Workspace {
@@ -110,6 +112,36 @@ TEST_F(ProgramError, FullDisk) {
   EXPECT_EQ(error("regression predict x.npy --output nodir/p.npy"),
             "cannot create 'nodir/p.npy': No such file or directory; check the "
             "path");
+}
+
+// What cannot be written is noticed before the first batch, not after hours.
+TEST_F(ProgramError, PlacesThatCannotBeWritten) {
+  mkdir(path("d").c_str(), 0777);
+  mkdir(path("d.csv").c_str(), 0777);
+  std::string fit = "regression fit --input x.npy --target y.npy "
+                    "--epochs 1000000000 --quiet ";
+  for (const char *option : {"--save", "--checkpoint"}) {
+    std::string start = fit + option;
+    EXPECT_EQ(error(start + " nodir/w"),
+              "cannot create 'nodir/w': No such file or directory; check the "
+              "path");
+    EXPECT_EQ(error(start + " d"),
+              "cannot write 'd': Is a directory; name a file in it");
+    EXPECT_EQ(error(start + " x.npy/w"),
+              "cannot create 'x.npy/w': Not a directory; a part of the path is "
+              "a file, check it");
+  }
+  EXPECT_EQ(error(fit + "--log nodir/l.csv"),
+            "cannot create 'nodir/l.csv': No such file or directory; check the "
+            "path");
+  EXPECT_EQ(error(fit + "--log d.csv"),
+            "cannot create 'd.csv': Is a directory; name a file in it");
+  EXPECT_EQ(error("regression predict x.npy --output nodir/p.csv"),
+            "cannot create 'nodir/p.csv': No such file or directory; check the "
+            "path");
+  EXPECT_EQ(error("regression predict x.npy --output d.csv"),
+            "cannot write 'd.csv': Is a directory; name a file in it");
+  EXPECT_EQ(files().size(), 4u); // no temporary file
 }
 
 // The disk fills up while a file is being written.

@@ -123,6 +123,21 @@ TEST_F(Program, SampleWeights) {
   EXPECT_FLOAT_EQ(float(number(result.out, "loss")), 3.5f / 5) << result.err;
 }
 
+// They count in the validation, and leave the training alone.
+TEST_F(Program, ValidationSampleWeights) {
+  writeClassifierData();
+  write("w.npy", npy<double>({5}, {1, 0, 0, 2, 0.5}));
+  Result result = run("one-target fit --input ids=ids.npy "
+                      "--input image=image.npy --target label.npy --json "
+                      "--validation-input ids=ids.npy "
+                      "--validation-input image=image.npy "
+                      "--validation-target label.npy "
+                      "--validation-sample-weight w.npy");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(number(result.out, "loss"), 1);
+  EXPECT_FLOAT_EQ(float(number(result.out, "val_loss")), 3.5f / 5);
+}
+
 TEST_F(Program, ClassWeightsAreForTrainingOnly) {
   writeClassifierData();
   Result result = run("one-target fit --input ids=ids.npy "
