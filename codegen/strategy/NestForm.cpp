@@ -443,8 +443,10 @@ static bool canCollapse(linalg::GenericOp op, unsigned operand, unsigned first,
 }
 
 void collapseLoops(RewriterBase &rewriter, NestGroup &group) {
-  if (group.stages.size() != 1)
+  if (group.numRoots() != 1 || group.isEpilogue[0] || !group.rows.empty())
     return;
+  // An epilogue runs at the root's parallel points: those loops stay.
+  const bool hasEpilogue = group.stages.size() > 1;
   linalg::GenericOp op = group.stages[0];
   if (op->hasAttr(kGuardsAttr) || op.getNumLoops() < 2)
     return;
@@ -455,7 +457,8 @@ void collapseLoops(RewriterBase &rewriter, NestGroup &group) {
   SmallVector<SmallVector<unsigned>> runs;
   for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
     bool joins = loop > 0 && isParallel(op, loop) == isParallel(op, loop - 1) &&
-                 !indexed.count(loop) && !indexed.count(loop - 1);
+                 !indexed.count(loop) && !indexed.count(loop - 1) &&
+                 !(hasEpilogue && isParallel(op, loop));
     for (unsigned i = 0; joins && i < op->getNumOperands(); ++i)
       joins = isa<MemRefType>(op->getOperand(i).getType()) &&
               canCollapse(op, i, runs.back().front(), loop - 1);

@@ -53,8 +53,9 @@ bool hasOwnOutputs(mlir::linalg::GenericOp op);
 /// and for roots, the loops of one row keep the order of the outputs.
 void orderLoops(mlir::RewriterBase &rewriter, NestGroup &group);
 
-/// Collapses loops of a generic that is alone in its group. The group's stage
-/// is replaced.
+/// Collapses loops of a generic that is alone in its group, or of which all
+/// else there is epilogue: then those of its reduction. The group's stage is
+/// replaced.
 void collapseLoops(mlir::RewriterBase &rewriter, NestGroup &group);
 
 } // namespace cornu::codegen

@@ -91,8 +91,10 @@ WinogradBlocking WinogradBlocking::choose(const WinogradForm &form, bool exact,
   double least = direct / 1.25;
   for (int64_t side : {4, 2}) {
     int64_t patch = side + form.taps - 1;
-    // The larger transforms lose some four bits.
-    if (exact && patch > 4)
+    // The larger transforms lose some four bits, and more with each doubling
+    // of the channels: beyond 64, a deep net would feel it. There the smaller
+    // ones are as fast, whose kernels need less memory.
+    if (patch > 4 && (exact || form.channels > 64))
       continue;
     if ((form.taps != 3 && form.taps != 5) || (patch != 4 && patch != 6))
       continue;
