@@ -204,13 +204,14 @@ def check(program):
     if not case.exact or case.script:
         return check_precision(program, case.tolerance, case.change_tolerance)
     double = program.sibling("float64")
-    failures = check_precision(program, case.tolerance, case.change_tolerance, arrays(double.reference, "after/"))
+    failures = check_precision(program, case.tolerance, case.change_tolerance, double.reference)
     return failures + [f"float64: {f}" for f in check_precision(double, 1e-9, 1e-6)]
 
 
 def check_precision(program, tolerance, change_tolerance, truth=None):
-    """The comparisons in one precision. `truth` is what Keras computes in float64:
-    then weights are compared with that, and may be off by twice what Keras's are."""
+    """The comparisons in one precision. `truth` is the folder of what Keras computes
+    in float64: then outputs and weights are compared with that, and weights may be
+    off by twice what Keras's are."""
     case, logs = program.case, program.description["logs"]
     failures = []
 
@@ -229,7 +230,7 @@ def check_precision(program, tolerance, change_tolerance, truth=None):
         return failures
 
     def predict():
-        wrong, expected = [], arrays(program.reference, "output")
+        wrong, expected = [], arrays(truth or program.reference, "output")
         for name, got, i in zip(program.description["outputs"], program.predict(), range(99)):
             wrong += compare_array(f"output {name}", got, expected[str(i)], tolerance)
         return wrong
@@ -252,8 +253,9 @@ def check_precision(program, tolerance, change_tolerance, truth=None):
         before, after = arrays(program.reference, "before/"), arrays(program.reference, "after/")
         if truth is None:
             return wrong + compare_weights(before, after, weights, change_tolerance)
-        share = max(change_tolerance, 2 * amplification(before, after, truth))
-        return wrong + compare_weights(before, truth, weights, share)
+        exact = arrays(truth, "after/")
+        share = max(change_tolerance, 2 * amplification(before, after, exact))
+        return wrong + compare_weights(before, exact, weights, share)
 
     if "predict" in case.checks:
         attempt(predict)
