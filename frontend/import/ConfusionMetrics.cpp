@@ -47,14 +47,21 @@ static std::vector<double> numbers(const Json &json) {
   std::vector<double> out;
   if (std::optional<double> number = json.asNumber())
     out.push_back(*number);
-  for (const Json *item : json.items())
+  // A tensor has its values in its configuration.
+  const Json &list = json.has("config") ? json.at("config").at("value") : json;
+  for (const Json *item : list.items())
     out.push_back(item->asNumber().value_or(0));
   return out;
 }
 
-static Thresholds oneThreshold(const Json &config) {
+/// Of predictions that are not among the k highest.
+static constexpr double kLowest = -1e10;
+
+static Thresholds givenThresholds(const Json &config) {
   std::vector<double> given = numbers(config.at("thresholds"));
-  return {given.empty() ? std::vector<double>{0.5} : given};
+  if (given.empty())
+    given.push_back(config.at("top_k").isNull() ? 0.5 : kLowest);
+  return {given};
 }
 
 static Thresholds evenThresholds(const Json &config) {
@@ -177,21 +184,27 @@ static Value areaUnderCurve(Math &m, const Json &config, const Counts &c) {
         m.multiply(m.subtract(withoutLast(m, x), withoutFirst(m, x)), height);
   }
   Value area = m.sum(areas, {-1});
-  return Math::rank(area) ? m.mean(area, {0}) : area;
+  if (!Math::rank(area))
+    return area;
+  std::vector<double> weights = numbers(config.at("label_weights"));
+  if (weights.empty())
+    return m.mean(area, {0});
+  Value weight = m.constant(weights, {Math::size(area, 0)});
+  return share(m, m.sumAll(m.multiply(area, weight)), m.sumAll(weight));
 }
 
 static constexpr Entry kMetrics[] = {
-    {"TruePositives", oneThreshold,
+    {"TruePositives", givenThresholds,
      [](Math &, const Json &, const Counts &c) { return c.tp; }},
-    {"FalsePositives", oneThreshold,
+    {"FalsePositives", givenThresholds,
      [](Math &, const Json &, const Counts &c) { return c.fp; }},
-    {"TrueNegatives", oneThreshold,
+    {"TrueNegatives", givenThresholds,
      [](Math &, const Json &, const Counts &c) { return c.tn; }},
-    {"FalseNegatives", oneThreshold,
+    {"FalseNegatives", givenThresholds,
      [](Math &, const Json &, const Counts &c) { return c.fn; }},
-    {"Precision", oneThreshold,
+    {"Precision", givenThresholds,
      [](Math &m, const Json &, const Counts &c) { return precision(m, c); }},
-    {"Recall", oneThreshold,
+    {"Recall", givenThresholds,
      [](Math &m, const Json &, const Counts &c) { return recall(m, c); }},
     {"AUC", aucThresholds, areaUnderCurve},
     {"SensitivityAtSpecificity", evenThresholds,
@@ -212,44 +225,12 @@ static constexpr Entry kMetrics[] = {
      }},
 };
 
-static const Entry *findMetric(StringRef name) {
-  for (const Entry &entry : kMetrics)
-    if (name == entry.className || name == snakeCase(entry.className))
-      return &entry;
-  return nullptr;
-}
-
-std::string cornu::frontend::confusionMetric(StringRef name) {
-  const Entry *entry = findMetric(name);
-  return entry ? entry->className.str() : "";
-}
-
-std::vector<std::string> cornu::frontend::confusionMetricNames() {
-  std::vector<std::string> names;
-  for (const Entry &entry : kMetrics)
-    names.push_back(entry.className.str());
-  return names;
-}
-
-bool cornu::frontend::checkConfusionMetric(ModelBuilder &model,
-                                           const Json &spec,
-                                           const MetricSpec &metric,
-                                           const Output &output) {
+static bool check(ModelBuilder &model, const Json &where,
+                  const MetricSpec &metric, const Output &output) {
   const Json &config = *metric.config;
   auto refuse = [&](const Twine &why, const Twine &help) {
-    model.diagnostics.error({}, &spec, "the metric '" + metric.key + "' " + why,
-                            help);
-    return false;
+    return refuseMetric(model, where, metric, why, help);
   };
-  if (metric.function != "AUC" && config.at("thresholds").size() > 1)
-    return refuse("has several thresholds, and so several results",
-                  "use one metric for each threshold");
-  if (!config.at("top_k").isNull())
-    return refuse("has a top_k, which is not supported",
-                  "leave top_k out, or use TopKCategoricalAccuracy");
-  if (!config.at("label_weights").isNull())
-    return refuse("has label_weights, which are not supported",
-                  "use one metric for each label");
   if (config.at("multi_label").asBool() == true && output.type.getRank() != 2)
     return refuse("has multi_label, but its output is no row of labels",
                   "leave multi_label out");
@@ -259,6 +240,16 @@ bool cornu::frontend::checkConfusionMetric(ModelBuilder &model,
       return refuse("has a class_id that is none of the " + Twine(classes) +
                         " classes",
                     "give one from 0 to " + Twine(classes - 1));
+  if (std::optional<int64_t> k = config.at("top_k").asInteger())
+    if (*k < 1 || *k > classes)
+      return refuse("has a top_k that is not between 1 and the " +
+                        Twine(classes) + " classes",
+                    "give a smaller one");
+  std::vector<double> weights = numbers(config.at("label_weights"));
+  if (!weights.empty() && static_cast<int64_t>(weights.size()) != classes)
+    return refuse("has " + Twine(weights.size()) + " label_weights for " +
+                      Twine(classes) + " labels",
+                  "give one for each label");
   return true;
 }
 
@@ -283,21 +274,33 @@ static Value positives(Math &m, Value p, const Thresholds &thresholds) {
                    m.f32());
 }
 
+/// Predictions that are not among the k highest of their row become -1e10. Of
+/// equal ones the first are higher.
+static Value filterTopK(Math &m, Value p, int64_t k) {
+  int64_t classes = Math::size(p, -1);
+  Value own = m.expandDims(p, -1), other = m.expandDims(p, Math::rank(p) - 1);
+  Value number = m.iota(classes, m.f32());
+  Value before = m.compare(Predicate::lt, number, m.expandDims(number, -1));
+  Value higher =
+      m.logicalOr(m.compare(Predicate::gt, other, own),
+                  m.logicalAnd(m.compare(Predicate::eq, other, own), before));
+  Value rank = m.sum(m.convert(higher, m.f32()), {-1});
+  return m.select(m.compare(Predicate::lt, rank, static_cast<double>(k)), p,
+                  kLowest);
+}
+
 static constexpr StringLiteral kCounts[] = {
     "true_positives", "false_positives", "true_negatives", "false_negatives"};
 
-static std::string variableName(const MetricSpec &spec, StringRef part) {
-  return "metrics/" + spec.key + "/" + part.str();
-}
-
-void cornu::frontend::updateConfusionMetric(ModelBuilder &model, Math &m,
-                                            const MetricSpec &spec,
-                                            const Comparison &given) {
+static void update(ModelBuilder &model, Math &m, const MetricSpec &spec,
+                   const Comparison &given) {
   const Json &config = *spec.config;
   Value p = m.convert(given.prediction, m.f32());
   Value t = m.convert(m.compare(Predicate::ne, given.target, 0.0), m.f32());
   if (config.at("from_logits").asBool() == true)
     p = m.sigmoid(p);
+  if (std::optional<int64_t> k = config.at("top_k").asInteger())
+    p = filterTopK(m, p, *k);
   if (std::optional<int64_t> id = config.at("class_id").asInteger()) {
     p = m.slice(p, Math::rank(p) - 1, *id, *id + 1);
     t = m.slice(t, Math::rank(t) - 1, *id, *id + 1);
@@ -310,12 +313,18 @@ void cornu::frontend::updateConfusionMetric(ModelBuilder &model, Math &m,
     isTrue = m.multiply(isTrue, weight);
     isFalse = m.multiply(isFalse, weight);
   }
+  bool apart = config.at("multi_label").asBool() == true;
+  std::vector<double> labelWeights = numbers(config.at("label_weights"));
+  if (!labelWeights.empty() && !apart) {
+    Value weight = m.constant(labelWeights, {Math::size(p, -1)});
+    isTrue = m.multiply(isTrue, weight);
+    isFalse = m.multiply(isFalse, weight);
+  }
   isTrue = m.expandDims(isTrue, -1), isFalse = m.expandDims(isFalse, -1);
   Value positive =
-      positives(m, p, findMetric(spec.function)->thresholds(config));
+      positives(m, p, findByClass(kMetrics, spec.function)->thresholds(config));
   Value negative = m.subtract(1.0, positive);
   Shape axes;
-  bool apart = config.at("multi_label").asBool() == true;
   for (int64_t i = 0; i < Math::rank(p); ++i)
     if (!apart || i == 0)
       axes.push_back(i);
@@ -324,18 +333,28 @@ void cornu::frontend::updateConfusionMetric(ModelBuilder &model, Math &m,
                                         {isFalse, negative},
                                         {isTrue, negative}};
   for (auto [name, factors] : llvm::zip(kCounts, products))
-    accumulate(model, m, variableName(spec, name),
+    accumulate(model, m, metricVariable(spec, name),
                m.sum(m.multiply(factors.first, factors.second), axes));
 }
 
-Value cornu::frontend::confusionMetricResult(ModelBuilder &model, Math &m,
-                                             const MetricSpec &spec) {
+static Value result(ModelBuilder &model, Math &m, const MetricSpec &spec) {
   Value counts[4];
   for (auto [name, count] : llvm::zip(kCounts, counts))
-    count = accumulated(model, m, variableName(spec, name));
-  const Entry *entry = findMetric(spec.function);
-  Value result = entry->result(m, *spec.config,
-                               {counts[0], counts[1], counts[2], counts[3]});
-  // One threshold, one result.
-  return Math::rank(result) ? m.sumAll(result) : result;
+    count = accumulated(model, m, metricVariable(spec, name));
+  const Entry *entry = findByClass(kMetrics, spec.function);
+  return entry->result(m, *spec.config,
+                       {counts[0], counts[1], counts[2], counts[3]});
 }
+
+static std::string find(StringRef name) {
+  const Entry *entry = findByClass(kMetrics, name);
+  return entry ? entry->className.str() : "";
+}
+
+const MetricFamily cornu::frontend::confusionMetrics = {
+    find,
+    [] { return classNames(kMetrics); },
+    [](StringRef, const Json &) { return false; },
+    check,
+    update,
+    result};

@@ -1,8 +1,8 @@
 //===- Metrics.cpp - Metrics and the variables they add up ----------------===//
 //
 // Those here are means over samples: `total` and `count` variables under
-// metrics/KEY. The function's values are reduced to one per sample. Metrics of
-// true and false positives are in ConfusionMetrics.cpp.
+// metrics/KEY. The function's values are reduced to one per sample. The others
+// come in families with files of their own: see MetricFamily.
 //
 //===----------------------------------------------------------------------===//
 
@@ -62,6 +62,43 @@ static Value cosineMetric(Math &m, const Json &config, Value p, Value t) {
   return m.negate(lossValues(m, "cosine_similarity", config, p, t));
 }
 
+static Value centred(Math &m, Value x, int64_t axis) {
+  return m.subtract(x, m.mean(x, {axis}, true));
+}
+
+static Value varianceOf(Math &m, Value x, int64_t axis) {
+  return m.mean(m.square(centred(m, x, axis)), {axis}, true);
+}
+
+/// The axis of a correlation; 0 with a report if that is the batch.
+static int64_t correlationAxis(Math &m, const Json &config, Value p) {
+  int64_t axis = m.axis(p, config.at("axis").asInteger().value_or(-1));
+  if (axis == 0)
+    m.fail("a correlation over the batch is no mean over samples");
+  return std::max<int64_t>(axis, 0);
+}
+
+static Value pearson(Math &m, const Json &config, Value p, Value t) {
+  int64_t axis = correlationAxis(m, config, p);
+  auto normal = [&](Value x) {
+    x = centred(m, x, axis);
+    return m.divide(x, m.sqrt(varianceOf(m, x, axis)));
+  };
+  return m.mean(m.multiply(normal(t), normal(p)), {axis});
+}
+
+// Keras subtracts the prediction's mean from the target, too.
+static Value concordance(Math &m, const Json &config, Value p, Value t) {
+  int64_t axis = correlationAxis(m, config, p);
+  Value meanP = m.mean(p, {axis}, true), meanT = m.mean(t, {axis}, true);
+  Value covariance = m.multiply(m.subtract(t, meanP), m.subtract(p, meanP));
+  Value norm = m.add(m.add(varianceOf(m, m.subtract(t, meanT), axis),
+                           varianceOf(m, m.subtract(p, meanP), axis)),
+                     m.square(m.subtract(meanT, meanP)));
+  return m.mean(m.divide(m.multiply(covariance, 2.0), m.add(norm, 1e-7)),
+                {axis});
+}
+
 namespace {
 struct Entry {
   StringRef function, className, alias;
@@ -86,7 +123,20 @@ static constexpr Entry kMetrics[] = {
     {"cosine_similarity_metric", "CosineSimilarity", "cosine_similarity",
      cosineMetric, false},
     {"log_cosh_error", "LogCoshError", "", nullptr, false},
+    {"pearson_correlation", "PearsonCorrelation", "", pearson, false},
+    {"concordance_correlation", "ConcordanceCorrelation", "", concordance,
+     false},
 };
+
+static constexpr const MetricFamily *kFamilies[] = {
+    &confusionMetrics, &columnMetrics, &intersectionMetrics};
+
+static const MetricFamily *findFamily(StringRef name) {
+  for (const MetricFamily *family : kFamilies)
+    if (!family->find(name).empty())
+      return family;
+  return nullptr;
+}
 
 static const Entry *findMetric(StringRef name) {
   for (const Entry &entry : kMetrics)
@@ -100,13 +150,29 @@ std::vector<std::string> cornu::frontend::metricNames() {
   std::vector<std::string> names;
   for (const Entry &entry : kMetrics)
     names.push_back(entry.className.str());
-  llvm::append_range(names, confusionMetricNames());
+  for (const MetricFamily *family : kFamilies)
+    llvm::append_range(names, family->names());
   return names;
 }
 
-bool cornu::frontend::metricTakesClassIndices(StringRef function) {
-  const Entry *entry = findMetric(function);
-  return entry ? entry->sparse : takesClassIndices(function);
+static bool takesIndices(StringRef name, const Json &config) {
+  if (const MetricFamily *family = findFamily(name))
+    return family->sparse(family->find(name), config);
+  const Entry *entry = findMetric(name);
+  return entry ? entry->sparse : takesClassIndices(name);
+}
+
+bool cornu::frontend::metricTakesClassIndices(const Json &spec) {
+  NamedObject object = namedObject(spec);
+  return takesIndices(object.className, *object.config);
+}
+
+bool cornu::frontend::refuseMetric(ModelBuilder &model, const Json &where,
+                                   const MetricSpec &spec, const Twine &why,
+                                   const Twine &help) {
+  model.diagnostics.error({}, &where, "the metric '" + spec.key + "' " + why,
+                          help);
+  return false;
 }
 
 // "accuracy" means what fits predictions and targets.
@@ -138,8 +204,8 @@ std::optional<MetricSpec> cornu::frontend::resolveMetric(ModelBuilder &model,
     out.function = accuracyFor(output);
   else if (const Entry *entry = findMetric(name))
     out.function = entry->values ? entry->function.str() : "log_cosh";
-  else if (std::string confusion = confusionMetric(name); !confusion.empty())
-    out.function = confusion;
+  else if ((out.family = findFamily(name)))
+    out.function = out.family->find(name);
   else
     out.function = lossFunction(name);
   if ((name == "crossentropy" || name == "ce") && out.function.empty())
@@ -158,9 +224,9 @@ std::optional<MetricSpec> cornu::frontend::resolveMetric(ModelBuilder &model,
         "mean_absolute_error");
     return std::nullopt;
   }
-  if (!confusionMetric(out.function).empty() &&
-      !checkConfusionMetric(model, spec, out, output))
+  if (out.family && !out.family->check(model, spec, out, output))
     return std::nullopt;
+  out.sparse = takesIndices(out.function, *out.config);
   return out;
 }
 
@@ -172,22 +238,28 @@ static std::string variableName(StringRef key, StringRef part) {
   return ("metrics/" + key + "/" + part).str();
 }
 
+std::string cornu::frontend::metricVariable(const MetricSpec &spec,
+                                            StringRef part) {
+  return variableName(spec.key, part);
+}
+
 void cornu::frontend::accumulate(ModelBuilder &model, Math &m, StringRef name,
                                  Value amount) {
   if (!amount)
     return;
-  auto type = RankedTensorType::get(Math::shape(amount), m.f32());
+  Type element = nn::elementType(amount).isInteger(32) ? m.i32() : m.f32();
+  auto type = RankedTensorType::get(Math::shape(amount), element);
   if (!model.findVariable(name)) {
     Variable variable;
     variable.path = name.str();
     variable.shape = Math::shape(amount);
-    variable.type = m.f32();
+    variable.type = element;
     variable.kind = nn::VariableKind::metric;
     model.addState(std::move(variable));
   }
   Value old = nn::ReadOp::create(m.getBuilder(), m.getLoc(), type, name);
   nn::AssignOp::create(m.getBuilder(), m.getLoc(), name,
-                       m.add(old, m.convert(amount, m.f32())));
+                       m.add(old, m.convert(amount, element)));
 }
 
 Value cornu::frontend::accumulated(ModelBuilder &model, Math &m,
@@ -247,13 +319,13 @@ static std::pair<Value, Value> batchMean(Math &m, Value values, Value weight,
 void cornu::frontend::updateMetric(ModelBuilder &model, Math &m,
                                    const MetricSpec &spec,
                                    const Comparison &given) {
-  if (!confusionMetric(spec.function).empty())
-    return updateConfusionMetric(model, m, spec, given);
+  if (spec.family)
+    return spec.family->update(model, m, spec, given);
   const Entry *entry = findMetric(spec.function);
   Value p = m.toFloat(given.prediction), t = given.target;
   if (!p || !t)
     return;
-  if (!metricTakesClassIndices(spec.function))
+  if (!spec.sparse)
     t = m.convert(t, nn::elementType(p));
   Value values = entry ? entry->values(m, *spec.config, p, t)
                        : lossValues(m, spec.function, *spec.config, p, t);
@@ -282,10 +354,23 @@ void cornu::frontend::updateMetric(ModelBuilder &model, Math &m,
     accumulateMean(model, m, spec.key, sums[0], sums[1]);
 }
 
-Value cornu::frontend::metricResult(ModelBuilder &model, Math &m,
-                                    const MetricSpec &spec) {
-  if (!confusionMetric(spec.function).empty())
-    return confusionMetricResult(model, m, spec);
+static Value meanResult(ModelBuilder &model, Math &m, const MetricSpec &spec) {
   Value mean = accumulatedMean(model, m, spec.key);
   return spec.function == "root_mean_squared_error" ? m.sqrt(mean) : mean;
+}
+
+MetricResults cornu::frontend::metricResults(ModelBuilder &model, Math &m,
+                                             const MetricSpec &spec) {
+  Value result = spec.family ? spec.family->result(model, m, spec)
+                             : meanResult(model, m, spec);
+  if (!result || Math::rank(result) == 0)
+    return {{spec.key, result}};
+  int64_t count = Math::size(result, 0);
+  if (count == 1)
+    return {{spec.key, m.squeeze(result, 0)}};
+  MetricResults results;
+  for (int64_t i = 0; i < count; ++i)
+    results.push_back({spec.key + "/" + std::to_string(i),
+                       m.squeeze(m.slice(result, 0, i, i + 1), 0)});
+  return results;
 }

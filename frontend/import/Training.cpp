@@ -171,21 +171,21 @@ static void decideTargets(ModelBuilder &model, const Json &metrics,
       entries[i] = &metrics.at(i);
   for (auto [i, output] : llvm::enumerate(outputs)) {
     output.target = output.type;
-    bool sparse = plan.losses[i] && plan.losses[i]->sparse;
-    if (!plan.losses[i]) {
-      std::vector<const Json *> flat;
-      flattenMetrics(*entries[i], flat);
-      for (const Json *spec : flat)
-        sparse |= metricTakesClassIndices(namedObject(*spec).className);
+    const std::optional<LossSpec> &loss = plan.losses[i];
+    bool sparse = loss && loss->sparse;
+    // The class to ignore may be any number.
+    bool ignores = loss && loss->config->at("ignore_class").isNumber();
+    std::vector<const Json *> flat;
+    flattenMetrics(*entries[i], flat);
+    for (const Json *spec : flat) {
+      sparse |= !loss && metricTakesClassIndices(*spec);
+      ignores |= namedObject(*spec).config->at("ignore_class").isNumber();
     }
     if (!sparse)
       continue;
     output.target = RankedTensorType::get(output.type.getShape().drop_back(),
                                           model.builder.getI32Type());
-    // The class to ignore may be any number.
-    output.classIndices =
-        !plan.losses[i] ||
-        !plan.losses[i]->config->at("ignore_class").isNumber();
+    output.classIndices = !ignores;
   }
 }
 
@@ -211,7 +211,7 @@ static bool checkMetricTargets(ModelBuilder &model, ArrayRef<Output> outputs,
   for (const MetricSpec &metric : plan.metrics) {
     const Output &output = outputs[metric.output];
     bool sparse = output.target.getRank() < output.type.getRank();
-    if (metricTakesClassIndices(metric.function) == sparse)
+    if (metric.sparse == sparse)
       continue;
     model.diagnostics.error(
         output.name, nullptr,
@@ -465,12 +465,12 @@ void TrainingBuilder::buildResults() {
                            "metric_results", b.getFunctionType({}, {}));
   b.setInsertionPointToStart(function.addEntryBlock());
   Math m = math();
-  std::vector<std::pair<std::string, Value>> results;
+  MetricResults results;
   for (auto [i, spec] : llvm::enumerate(plan.losses))
     if (spec && tracksLosses())
       results.push_back({lossKey(i), accumulatedMean(model, m, lossKey(i))});
   for (const MetricSpec &metric : plan.metrics)
-    results.push_back({metric.key, metricResult(model, m, metric)});
+    llvm::append_range(results, metricResults(model, m, metric));
   llvm::sort(results, [](auto &a, auto &b) { return a.first < b.first; });
   results.insert(results.begin(), {"loss", accumulatedMean(model, m, "loss")});
   SmallVector<Value> values;

@@ -80,18 +80,25 @@ struct MetricSpec {
   const Json *config;
   size_t output;
   bool weighted;
+  bool sparse = false; // targets are class indices
+  /// Null for a mean over samples.
+  const struct MetricFamily *family = nullptr;
 };
 std::optional<MetricSpec> resolveMetric(ModelBuilder &model, const Json &spec,
                                         const Output &output);
 /// Adds to the metric's variables; returns nothing.
 void updateMetric(ModelBuilder &model, Math &math, const MetricSpec &spec,
                   const Comparison &values);
-/// The metric's result from its variables.
-mlir::Value metricResult(ModelBuilder &model, Math &math,
-                         const MetricSpec &spec);
-/// True if class indices are compared: decides the target's type.
-bool metricTakesClassIndices(llvm::StringRef function);
-/// Adds to a variable of float32, which it creates, and reads it.
+/// Keys and scalars.
+using MetricResults = std::vector<std::pair<std::string, mlir::Value>>;
+/// The metric's result from its variables; a metric with a result for each
+/// class or threshold has the keys KEY/0, KEY/1, ...
+MetricResults metricResults(ModelBuilder &model, Math &math,
+                            const MetricSpec &spec);
+/// True if the metric compares class indices: decides the target's type.
+bool metricTakesClassIndices(const Json &spec);
+/// Adds to a variable of float32, or int32 for an integer, which it creates,
+/// and reads it.
 void accumulate(ModelBuilder &model, Math &math, llvm::StringRef name,
                 mlir::Value amount);
 mlir::Value accumulated(ModelBuilder &model, Math &math, llvm::StringRef name);
@@ -102,19 +109,52 @@ mlir::Value accumulatedMean(ModelBuilder &model, Math &math,
                             llvm::StringRef key);
 std::vector<std::string> metricNames();
 
-// ConfusionMetrics.cpp
-// ---------------------------------------------------------
+/// Metrics that are no means over samples: each class has variables
+/// metrics/KEY/... and a formula of these.
+struct MetricFamily {
+  /// The class that a name stands for, or "".
+  std::string (*find)(llvm::StringRef name);
+  std::vector<std::string> (*names)();
+  /// True if its targets are class indices.
+  bool (*sparse)(llvm::StringRef className, const Json &config);
+  /// Reports options that are not supported.
+  bool (*check)(ModelBuilder &model, const Json &where, const MetricSpec &spec,
+                const Output &output);
+  void (*update)(ModelBuilder &model, Math &math, const MetricSpec &spec,
+                 const Comparison &values);
+  /// A scalar, or a row of results.
+  mlir::Value (*result)(ModelBuilder &model, Math &math,
+                        const MetricSpec &spec);
+};
 
-/// The class of metrics of true and false positives with this name, or "".
-std::string confusionMetric(llvm::StringRef name);
-std::vector<std::string> confusionMetricNames();
-/// Reports options that are not supported.
-bool checkConfusionMetric(ModelBuilder &model, const Json &spec,
-                          const MetricSpec &metric, const Output &output);
-void updateConfusionMetric(ModelBuilder &model, Math &math,
-                           const MetricSpec &spec, const Comparison &values);
-mlir::Value confusionMetricResult(ModelBuilder &model, Math &math,
-                                  const MetricSpec &spec);
+/// ConfusionMetrics.cpp: true and false positives for thresholds.
+extern const MetricFamily confusionMetrics;
+/// ColumnMetrics.cpp: sums for each column of the output.
+extern const MetricFamily columnMetrics;
+/// IntersectionMetrics.cpp: a confusion matrix of classes.
+extern const MetricFamily intersectionMetrics;
+
+/// The name of a metric's variable.
+std::string metricVariable(const MetricSpec &spec, llvm::StringRef part);
+/// Reports at the metric what is wrong with it; false.
+bool refuseMetric(ModelBuilder &model, const Json &where,
+                  const MetricSpec &spec, const llvm::Twine &why,
+                  const llvm::Twine &help);
+/// The row of a table that a class or a name in snake case stands for.
+template <typename Entry, size_t size>
+const Entry *findByClass(const Entry (&table)[size], llvm::StringRef name) {
+  for (const Entry &entry : table)
+    if (name == entry.className || name == snakeCase(entry.className))
+      return &entry;
+  return nullptr;
+}
+template <typename Entry, size_t size>
+std::vector<std::string> classNames(const Entry (&table)[size]) {
+  std::vector<std::string> names;
+  for (const Entry &entry : table)
+    names.push_back(entry.className.str());
+  return names;
+}
 
 // Optimizer.cpp
 // ------------------------------------------------------------------

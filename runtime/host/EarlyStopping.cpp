@@ -11,15 +11,16 @@ struct Direction {
 // The first that occurs in the name decides. From the `_direction` of Keras's
 // metrics; its losses and errors go down.
 constexpr Direction kDirections[] = {
-    {"loss", false},       {"error", false},      {"crossentropy", false},
-    {"false_", false},     {"hinge", false},      {"logcosh", false},
-    {"poisson", false},    {"kl_div", false},     {"divergence", false},
-    {"mse", false},        {"mae", false},        {"mape", false},
-    {"msle", false},       {"acc", true},         {"precision", true},
-    {"recall", true},      {"auc", true},         {"iou", true},
-    {"f1", true},          {"fbeta", true},       {"cosine", true},
-    {"r2", true},          {"correlation", true}, {"true_", true},
-    {"sensitivity", true}, {"specificity", true}};
+    {"loss", false},       {"error", false},  {"crossentropy", false},
+    {"false_", false},     {"hinge", false},  {"logcosh", false},
+    {"poisson", false},    {"kl_div", false}, {"divergence", false},
+    {"mse", false},        {"mae", false},    {"mape", false},
+    {"msle", false},       {"acc", true},     {"precision", true},
+    {"recall", true},      {"auc", true},     {"iou", true},
+    {"io_u", true},        {"f1", true},      {"fbeta", true},
+    {"f_beta", true},      {"cosine", true},  {"r2", true},
+    {"correlation", true}, {"true_", true},   {"sensitivity", true},
+    {"specificity", true}};
 } // namespace
 
 Error EarlyStopping::parsePair(std::string_view key, std::string_view value) {

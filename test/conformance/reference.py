@@ -117,6 +117,17 @@ def save(path, array):
     np.save(path, array)
 
 
+def scalars(logs):
+    """A log with a value for each class or threshold has the keys KEY/0, KEY/1, ..."""
+    import numpy as np
+
+    for key, value in logs.items():
+        if np.size(value) == 1:
+            yield key, float(np.squeeze(value))
+        else:
+            yield from ((f"{key}/{i}", float(v)) for i, v in enumerate(value))
+
+
 def compute(case, target):
     weights = record(case, target)
     if case.exact:
@@ -210,7 +221,7 @@ def record(case, target, weights=None):
             expected[f"output{i}"] = np.asarray(output)
     if "evaluate" in case.checks:
         logs = model.evaluate(x, y, batch_size=case.batch, sample_weight=weight, verbose=0, return_dict=True)
-        description["logs"]["evaluate"] = {k: float(v) for k, v in logs.items()}
+        description["logs"]["evaluate"] = dict(scalars(logs))
     if "fit" in case.checks:
         options = {}
         if case.validation == "set":
@@ -222,7 +233,7 @@ def record(case, target, weights=None):
             sample_weight=weight, class_weight=case.class_weight, **options,
         ).history
         description["logs"]["fit"] = [
-            {k: float(v[e]) for k, v in history.items()} for e in range(case.epochs)
+            dict(scalars({k: v[e] for k, v in history.items()})) for e in range(case.epochs)
         ]
         expected.update({f"after/{n}": np.asarray(v) for n, v in variable_names(model)})
     np.savez(target / "expected.npz", **expected)
