@@ -8,9 +8,8 @@ config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.cornu_obj_root, "test")
-# The unit tests, the benchmarks and the conformance tests have runners of
-# their own.
-config.excludes = ["unit", "bench", "conformance", "fuzz", "examples", "Inputs"]
+# The unit tests and the conformance tests have runners of their own.
+config.excludes = ["unit", "conformance", "fuzz", "examples", "Inputs"]
 
 config.environment["PATH"] = os.pathsep.join(
     [
