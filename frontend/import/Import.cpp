@@ -133,6 +133,8 @@ void Importer::emitVariables() {
     // A new model may be drawn again although it has values.
     if (variable.value && variable.initializer)
       op.setInitializerAttr(variable.initializer);
+    if (variable.constraint)
+      op->setAttr("nn.constraint", variable.constraint);
   };
   for (Variable *variable : model.sortedVariables()) {
     emit(*variable);

@@ -29,6 +29,7 @@ struct Variable {
   size_t sequence = 0; // in order of creation
   mlir::DictionaryAttr initializer;
   const Json *regularizer = nullptr;
+  mlir::DictionaryAttr constraint; // holds after each step of training
   mlir::ElementsAttr value;
 };
 
@@ -135,6 +136,9 @@ std::vector<std::string> activationNames();
 /// Applies it; parameters are read from `config`.
 mlir::Value applyActivation(Math &math, llvm::StringRef name,
                             const Json &config, mlir::Value x);
+
+/// Constraints on weights (LayerVariables.cpp).
+std::vector<std::string> constraintNames();
 
 // Weights.cpp
 // ----------------------------------------------------------------------

@@ -37,6 +37,7 @@ std::string cornu::frontend::supportedTables() {
   printRow(os, "activations", activationNames());
   printRow(os, "losses", lossNames());
   printRow(os, "metrics (beside every loss)", metricNames());
+  printRow(os, "constraints", constraintNames());
   printRow(os, "optimizers", optimizerNames());
   printRow(os, "keras.ops", operationNames());
   return text;

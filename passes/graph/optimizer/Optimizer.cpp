@@ -1,6 +1,7 @@
 //===- Optimizer.cpp - An optimizer's step as nn IR -----------------------===//
 //
-// The order of Keras: clip the gradients, decay the weights, update, count.
+// The order of Keras: clip the gradients, decay the weights, update, average,
+// constrain, count.
 //
 //===----------------------------------------------------------------------===//
 
@@ -277,8 +278,15 @@ LogicalResult buildOptimizerStep(ModuleOp module, OpBuilder &builder,
     if (state.condition)
       value = m.select(state.condition, value, v.value);
     state.condition = {};
-    state.assign(v.path,
-                 average(m, config, state, accumulation.number, v.path, value));
+    value = average(m, config, state, accumulation.number, v.path, value);
+    auto variable = module.lookupSymbol<nn::VariableOp>(v.path);
+    if (auto constraint =
+            variable->getAttrOfType<DictionaryAttr>("nn.constraint")) {
+      value = constrain(m, Config(constraint), value);
+      if (!value)
+        return variable.emitError("its constraint is not supported");
+    }
+    state.assign(v.path, value);
   }
   state.assign("optimizer/iteration", next);
   return success();

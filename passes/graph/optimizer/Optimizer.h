@@ -8,8 +8,8 @@
 //
 // `buildOptimizerStep` emits the whole step on the variables' values: the sum
 // of gradients of several steps, clipping, weight decay, the update rule,
-// moving averages, and iteration + 1. Each rule is a function that is written
-// like Keras's `update_step` and stands in a table:
+// moving averages, constraints, and iteration + 1. Each rule is a function that
+// is written like Keras's `update_step` and stands in a table:
 //
 //   static Value adam(Update &u) {
 //     Value m = u.slot("momentum"), v = u.slot("velocity"); ...
@@ -135,6 +135,14 @@ llvm::ArrayRef<OptimizerEntry> adaptiveOptimizers(); // Adagrad, Adadelta, Ftrl
 /// if the schedule is unknown.
 mlir::Value buildSchedule(const Math &math, const Config &schedule,
                           mlir::Value iteration);
+
+/// What a variable's attribute `nn.constraint`, a Keras config, makes of its
+/// value after a step; null if the constraint is unknown.
+///
+///   nn.constraint = {class_name = "MaxNorm",
+///                    config = {max_value = 2.0 : f64, axis = 0.0 : f64}}
+mlir::Value constrain(const Math &math, const Config &constraint,
+                      mlir::Value value);
 
 /// A trainable variable with its gradient and its value before the step.
 struct Trained {
