@@ -131,9 +131,11 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
       blocking.mr =
           wholeTiles(run, blocking.mr, llvm::divideCeil(blocking.nr, lanes));
 
-  // A panel of the right operand fills half of the first-level cache, the
-  // block of the left operand half of the second.
-  int64_t kcMost = target.l1Bytes / 2 / (blocking.nr * bytes);
+  // The rows of a tile stay in half of the first-level cache while its lanes
+  // come from a panel in an eighth of the second; the block of the left operand
+  // fills half of that.
+  int64_t kcMost = std::min(target.l2Bytes / 8 / (blocking.nr * bytes),
+                            target.l1Bytes / 2 / (blocking.mr * bytes));
   kcMost = std::max<int64_t>(kcMost, 128);
   blocking.kc = steps <= kcMost * 3 / 2 ? steps : equalParts(steps, kcMost);
   int64_t l2 = std::max<int64_t>(target.l2Bytes, 128 << 10);
@@ -146,8 +148,8 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
       std::max(kTaskWork / std::max<int64_t>(steps * lane, 1), fewest);
   blocking.mc = equalParts(rows, std::min({rows, mcMost, taskRows}));
   blocking.mc = llvm::alignTo(blocking.mc, blocking.mr);
-  // All panels of a task together fill a quarter of the second-level cache.
-  int64_t ncMost = std::max<int64_t>(l2 / 4 / step, 128);
+  // Few enough lanes that a large product has some tasks.
+  int64_t ncMost = std::max<int64_t>(l2 / step, 128);
   blocking.nc = lane <= ncMost
                     ? lane
                     : llvm::alignTo(equalParts(lane, ncMost), blocking.nr);

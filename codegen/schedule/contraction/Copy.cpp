@@ -238,13 +238,6 @@ LinearView ContractionNest::copyRegion(unsigned number) {
 // Panels
 //===----------------------------------------------------------------------===//
 
-/// Where the panel of a tile starts. One more step between panels keeps them
-/// from falling into the same cache sets.
-Value ContractionNest::panelOffset(const LaneTile &lanes) {
-  Value start = math.sub(lanes.start, ranges[form.lane].low);
-  return math.mul(start, OpFoldResult(builder.getIndexAttr(panelSteps + 1)));
-}
-
 static int64_t columnsOf(const LaneTile &lanes) {
   int64_t columns = 0;
   for (unsigned lane : lanes.widths)
@@ -255,10 +248,10 @@ static int64_t columnsOf(const LaneTile &lanes) {
 LinearView ContractionNest::panelView(const LaneTile &lanes) {
   int64_t columns = columnsOf(lanes);
   LinearView view;
-  view.buffer = panels;
+  view.buffer = panel;
   view.strides.assign(root.getNumLoops(), builder.getIndexAttr(0));
   view.strides[form.lane] = builder.getIndexAttr(1);
-  Value base = panelOffset(lanes);
+  Value base = math.constant(0);
   for (auto [i, loop] : llvm::enumerate(reductionLoops)) {
     OpFoldResult stride = builder.getIndexAttr(panelStrides[i] * columns);
     view.strides[loop.inner()] = stride;
@@ -276,7 +269,7 @@ void ContractionNest::packStep(Value source, Value target,
   for (unsigned lane : lanes.widths) {
     Value from = math.add(source, math.mul(math.constant(column), stride));
     vector::StoreOp::create(
-        builder, loc, loadLanes(blockRight.buffer, from, stride, lane), panels,
+        builder, loc, loadLanes(blockRight.buffer, from, stride, lane), panel,
         ValueRange{addConstant(builder, loc, target, column)});
     column += lane;
   }
@@ -333,7 +326,7 @@ void ContractionNest::packTransposed(Value source, Value target,
         rows = transpose(builder, loc, rows);
         for (unsigned i = 0; i < lane; ++i)
           vector::StoreOp::create(
-              builder, loc, rows[i], panels,
+              builder, loc, rows[i], panel,
               ValueRange{addConstant(builder, loc, place(step), i * columns)});
       });
     forRange(
@@ -341,35 +334,25 @@ void ContractionNest::packTransposed(Value source, Value target,
           vector::StoreOp::create(
               builder, loc,
               loadLanes(blockRight.buffer, math.add(from, step), stride, lane),
-              panels, ValueRange{place(step)});
+              panel, ValueRange{place(step)});
         });
     column += lane;
   }
 }
 
-/// The steps of the reduction from `level` on. Without `lanes` every step
-/// goes to all panels in turn, so that rows of the operand are read whole.
+/// The steps of the reduction from `level` on.
 void ContractionNest::packSteps(unsigned level, Value source, Value target,
-                                const LaneTile *lanes) {
-  if (level == reductionLoops.size()) {
-    auto step = [&](const LaneTile &tile) {
-      Value from =
-          math.add(source, math.mul(tile.start, blockRight.strides[form.lane]));
-      Value to = math.add(panelOffset(tile),
-                          math.mul(target, OpFoldResult(builder.getIndexAttr(
-                                               columnsOf(tile)))));
-      packStep(from, to, tile);
-    };
-    return forLaneTiles(step);
-  }
+                                const LaneTile &lanes) {
+  if (level == reductionLoops.size())
+    return packStep(source, target, lanes);
   unsigned loop = reductionLoops[level].inner();
   const LoopRange &range = reductionRanges[level];
   OpFoldResult stride = blockRight.strides[loop];
-  if (lanes && level + 1 == reductionLoops.size())
+  if (level + 1 == reductionLoops.size() && blockRight.stride(loop) == 1)
     return packTransposed(math.add(source, math.mul(range.low, stride)), target,
-                          *lanes);
-  int64_t columns = lanes ? columnsOf(*lanes) : 1;
-  OpFoldResult distance = builder.getIndexAttr(panelStrides[level] * columns);
+                          lanes);
+  OpFoldResult distance =
+      builder.getIndexAttr(panelStrides[level] * columnsOf(lanes));
   forRange(math.constant(0), range.size, 1, [&](Value i) {
     packSteps(level + 1,
               math.add(source, math.mul(math.add(range.low, i), stride)),
@@ -377,26 +360,21 @@ void ContractionNest::packSteps(unsigned level, Value source, Value target,
   });
 }
 
-void ContractionNest::packPanels() {
+void ContractionNest::allocatePanel() {
   panelStrides.assign(reductionLoops.size(), 1);
-  panelSteps = 1;
+  int64_t steps = 1;
   for (unsigned i = reductionLoops.size(); i-- > 0;) {
-    panelStrides[i] = panelSteps;
-    panelSteps *= reductionRanges[i].largest;
+    panelStrides[i] = steps;
+    steps *= reductionRanges[i].largest;
   }
-  panels = allocate((panelSteps + 1) * laneBlock);
-  Value source = fixedOffset(blockRight);
-  bool alongReduction = !reductionLoops.empty() &&
-                        blockRight.stride(reductionLoops.back().inner()) == 1 &&
-                        blockRight.stride(form.lane) != 1;
-  if (!alongReduction)
-    return packSteps(0, source, math.constant(0), nullptr);
-  forLaneTiles([&](const LaneTile &lanes) {
-    packSteps(
-        0,
-        math.add(source, math.mul(lanes.start, blockRight.strides[form.lane])),
-        panelOffset(lanes), &lanes);
-  });
+  panel = allocate(steps * std::min(laneBlock, strategy.getNr()));
+}
+
+void ContractionNest::packPanel(const LaneTile &lanes) {
+  packSteps(0,
+            math.add(fixedOffset(blockRight),
+                     math.mul(lanes.start, blockRight.strides[form.lane])),
+            math.constant(0), lanes);
 }
 
 } // namespace cornu::codegen

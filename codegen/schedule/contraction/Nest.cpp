@@ -296,11 +296,15 @@ void ContractionNest::emitBlock() {
     block[input] = copies[input] ? copyRegion(input) : views[input];
   blockLeft = block[form.left];
   blockRight = block[form.right];
-  bool pack = strategy.getPackRight() && !form.sharedLane;
-  if (pack)
-    packPanels();
+  packing = Packing::None;
+  if (strategy.getPackRight() && !form.sharedLane) {
+    packing = blockRight.stride(form.lane) == 1 ? Packing::WithFirstTile
+                                                : Packing::Ahead;
+    allocatePanel();
+  }
   forLaneTiles([&](const LaneTile &lanes) {
-    tileRight = pack ? panelView(lanes) : blockRight;
+    if (packing == Packing::Ahead)
+      packPanel(lanes);
     emitRowTiles(lanes);
   });
   workspaceUsed = used;
@@ -390,6 +394,7 @@ void ContractionNest::emitRowTiles(const LaneTile &lanes) {
       auto run = [&](Value start, int64_t rows) {
         RowTile tile;
         tile.consecutive = true;
+        tile.isRest = range.sizes().empty() && rows < strategy.getMr();
         Value index = math.add(range.low, start);
         Value place = math.add(first, start);
         for (int64_t r = 0; r < rows; ++r) {
@@ -418,6 +423,7 @@ void ContractionNest::emitRowTiles(const LaneTile &lanes) {
     totals.clear();
   auto run = [&](Value start, int64_t rows) {
     RowTile tile;
+    tile.isRest = totals.empty() && rows < strategy.getMr();
     for (int64_t r = 0; r < rows; ++r) {
       Value slot = addConstant(builder, loc, start, r);
       SmallVector<Value> indices(count);

@@ -5,8 +5,8 @@
 //   codegen.parallel over batch, columns, blocks of rows, blocks of the lane
 //     for each block of the reduction            kc
 //       copy the left operand's region           if padded or computed
-//       pack the right operand in panels         if that pays
 //       for each tile of the lane                nr
+//         pack the right operand in a panel      if that pays
 //         for each tile of rows                  mr
 //           load or zero mr x nr accumulators
 //           for k: broadcast mr, load nr, fused multiply-add
@@ -57,6 +57,15 @@ struct RowPoint {
 struct RowTile {
   llvm::SmallVector<RowPoint> rows;
   bool consecutive = false;
+  /// Smaller than a full tile, perhaps after full ones and perhaps not.
+  bool isRest = false;
+};
+
+/// How the panel of the right operand that a tile of lanes reads comes about.
+enum class Packing {
+  None,          ///< the operand is read where it is
+  Ahead,         ///< before the rows' tiles: transposed, or gathered
+  WithFirstTile, ///< the first tile reads the operand, and stores what it read
 };
 
 /// The lanes of a tile: vectors of the given widths from `start` on.
@@ -107,13 +116,13 @@ private:
 
   // Copy.cpp
   LinearView copyRegion(unsigned input);
-  void packPanels();
+  void allocatePanel();
+  void packPanel(const LaneTile &lanes);
   void packSteps(unsigned level, mlir::Value source, mlir::Value target,
-                 const LaneTile *lanes);
+                 const LaneTile &lanes);
   void packStep(mlir::Value source, mlir::Value target, const LaneTile &lanes);
   void packTransposed(mlir::Value source, mlir::Value target,
                       const LaneTile &lanes);
-  mlir::Value panelOffset(const LaneTile &lanes);
   LinearView panelView(const LaneTile &lanes);
   void forSpan(mlir::Value low, mlir::Value high,
                llvm::function_ref<void(mlir::Value, unsigned)> body);
@@ -138,11 +147,15 @@ private:
                   mlir::ValueRange accumulators);
   using Accumulators = llvm::SmallVector<mlir::Value>;
   Accumulators startAccumulators(const RowTile &tile, const LaneTile &lanes);
+  Accumulators reduceTile(const RowTile &tile, const LaneTile &lanes,
+                          Accumulators accumulators);
+  Accumulators reduceFrom(const LinearView &right, const RowTile &tile,
+                          const LaneTile &lanes, Accumulators accumulators);
   Accumulators reduce(unsigned level, mlir::ValueRange left, mlir::Value right,
-                      const RowTile &tile, const LaneTile &lanes,
-                      Accumulators accumulators);
+                      mlir::Value filled, const RowTile &tile,
+                      const LaneTile &lanes, Accumulators accumulators);
   Accumulators step(mlir::ValueRange left, mlir::Value right,
-                    const RowTile &tile, const LaneTile &lanes,
+                    mlir::Value filled, const LaneTile &lanes,
                     Accumulators accumulators);
   Accumulators reduceVectors(mlir::ValueRange left, mlir::Value right,
                              const RowTile &tile, const LaneTile &lanes,
@@ -196,10 +209,12 @@ private:
   llvm::SmallVector<LoopRange> rowRanges;       ///< of rowLoops
   llvm::SmallVector<LoopRange> reductionRanges; ///< of reductionLoops
   LinearView blockLeft, blockRight;
-  LinearView tileRight; ///< blockRight, or its panel
-  mlir::Value panels;   ///< of the right operand, one after the other
+  Packing packing = Packing::None;
+  mlir::Value panel; ///< of the right operand, for the lanes at hand
   llvm::SmallVector<int64_t> panelStrides; ///< of reductionLoops, in columns
-  int64_t panelSteps = 0;
+  LinearView tileRight;                    ///< blockRight, or its panel
+  /// The panel where a tile stores what it reads of the right operand.
+  std::optional<LinearView> filledPanel;
   mlir::Value sums; ///< partial sums in the workspace
 };
 

@@ -18,10 +18,12 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
-/// One step of the reduction: every accumulator gets one multiply-add.
-ContractionNest::Accumulators
-ContractionNest::step(ValueRange left, Value right, const RowTile &tile,
-                      const LaneTile &lanes, Accumulators accumulators) {
+/// One step of the reduction: every accumulator gets one multiply-add. What is
+/// read at `right` is stored at `filled`, if there is a panel to fill.
+ContractionNest::Accumulators ContractionNest::step(ValueRange left,
+                                                    Value right, Value filled,
+                                                    const LaneTile &lanes,
+                                                    Accumulators accumulators) {
   SmallVector<Value> columns;
   int64_t column = 0;
   for (unsigned lane : lanes.widths) {
@@ -30,6 +32,10 @@ ContractionNest::step(ValueRange left, Value right, const RowTile &tile,
         loadLanes(tileRight.buffer,
                   math.add(right, math.mul(math.constant(column), stride)),
                   stride, lane));
+    if (filled)
+      vector::StoreOp::create(
+          builder, loc, columns.back(), filledPanel->buffer,
+          ValueRange{addConstant(builder, loc, filled, column)});
     column += lane;
   }
   unsigned next = 0;
@@ -142,7 +148,7 @@ ContractionNest::reduceVectors(ValueRange left, Value right,
   for (Value offset : left)
     offsets.push_back(math.add(offset, index));
   scf::YieldOp::create(builder, loc,
-                       step(offsets, math.add(right, index), tile, lanes,
+                       step(offsets, math.add(right, index), Value(), lanes,
                             Accumulators(rest.getRegionIterArgs())));
   return Accumulators(rest.getResults());
 }
@@ -215,18 +221,18 @@ ContractionNest::slideWindow(Value left, Value right, const RowTile &tile,
   return accumulators;
 }
 
-/// The loops of the reduction from `level` on; `left` and `right` are the
-/// offsets at which the outer ones stand.
+/// The loops of the reduction from `level` on; `left`, `right` and `filled` are
+/// the offsets at which the outer ones stand.
 ContractionNest::Accumulators
 ContractionNest::reduce(unsigned level, ValueRange left, Value right,
-                        const RowTile &tile, const LaneTile &lanes,
-                        Accumulators accumulators) {
+                        Value filled, const RowTile &tile,
+                        const LaneTile &lanes, Accumulators accumulators) {
   if (level == reductionLoops.size())
-    return step(left, right, tile, lanes, std::move(accumulators));
+    return step(left, right, filled, lanes, std::move(accumulators));
   unsigned loop = reductionLoops[level].inner();
   const LoopRange &range = reductionRanges[level];
   bool last = level + 1 == reductionLoops.size();
-  if (last && strategy.getAlongReduction() && !form.sharedLane &&
+  if (last && strategy.getAlongReduction() && !form.sharedLane && !filled &&
       blockLeft.stride(loop) == 1 && tileRight.stride(loop) == 1)
     return reduceVectors(left, right, tile, lanes, std::move(accumulators));
   if (last && isShortWindow(tile))
@@ -242,9 +248,12 @@ ContractionNest::reduce(unsigned level, ValueRange left, Value right,
         for (size_t r = 1; r < offsets.size(); ++r)
           offsets[r] = addConstant(builder, loc, offsets[0], r * *stride);
     }
-    return reduce(level + 1, offsets,
-                  math.add(right, math.mul(index, tileRight.strides[loop])),
-                  tile, lanes, Accumulators(carried));
+    return reduce(
+        level + 1, offsets,
+        math.add(right, math.mul(index, tileRight.strides[loop])),
+        filled ? math.add(filled, math.mul(index, filledPanel->strides[loop]))
+               : filled,
+        tile, lanes, Accumulators(carried));
   };
   std::optional<int64_t> steps = constantOf(range.size);
   if (steps == 1)
@@ -263,6 +272,66 @@ ContractionNest::reduce(unsigned level, ValueRange left, Value right,
   scf::YieldOp::create(builder, loc,
                        body(nest.getInductionVar(), nest.getRegionIterArgs()));
   return Accumulators(nest.getResults());
+}
+
+/// The whole reduction of a tile that reads the right operand in `right`.
+ContractionNest::Accumulators
+ContractionNest::reduceFrom(const LinearView &right, const RowTile &tile,
+                            const LaneTile &lanes, Accumulators accumulators) {
+  tileRight = right;
+  Value leftBase = fixedOffset(blockLeft);
+  if (form.sharedLane)
+    leftBase =
+        math.add(leftBase, math.mul(lanes.start, blockLeft.strides[form.lane]));
+  auto start = [&](const LinearView &view) {
+    return math.add(fixedOffset(view),
+                    math.mul(lanes.start, view.strides[form.lane]));
+  };
+  return reduce(0, rowOffsets(blockLeft, leftBase, tile), start(right),
+                filledPanel ? start(*filledPanel) : Value(), tile, lanes,
+                std::move(accumulators));
+}
+
+/// The reduction of a tile from the operand or its panel, whichever is there.
+ContractionNest::Accumulators
+ContractionNest::reduceTile(const RowTile &tile, const LaneTile &lanes,
+                            Accumulators accumulators) {
+  auto operand = [&](Accumulators sums) {
+    return reduceFrom(blockRight, tile, lanes, std::move(sums));
+  };
+  if (packing == Packing::None)
+    return operand(std::move(accumulators));
+  LinearView panel = panelView(lanes);
+  auto fromPanel = [&](Accumulators sums) {
+    return reduceFrom(panel, tile, lanes, std::move(sums));
+  };
+  if (packing == Packing::Ahead)
+    return fromPanel(std::move(accumulators));
+  // Whether a panel has been filled is not known, and few rows need none.
+  int64_t rows = tile.rows.size();
+  if (tile.isRest || rows == rowBlock)
+    return operand(std::move(accumulators));
+  auto filling = [&](Accumulators sums) {
+    filledPanel = panel;
+    sums = operand(std::move(sums));
+    filledPanel.reset();
+    return sums;
+  };
+  Value slot = tile.rows.front().slot;
+  if (std::optional<int64_t> known = constantOf(slot))
+    return *known == 0 ? filling(std::move(accumulators))
+                       : fromPanel(std::move(accumulators));
+  Value isFirst = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                        slot, math.constant(0));
+  auto branch =
+      scf::IfOp::create(builder, loc, TypeRange(ValueRange(accumulators)),
+                        isFirst, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  scf::YieldOp::create(builder, loc, filling(accumulators));
+  builder.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(builder, loc, fromPanel(accumulators));
+  return Accumulators(branch.getResults());
 }
 
 } // namespace cornu::codegen

@@ -269,15 +269,8 @@ void ContractionNest::finishTile(const RowTile &tile, const LaneTile &lanes,
 }
 
 void ContractionNest::emitTile(const RowTile &tile, const LaneTile &lanes) {
-  Value leftBase = fixedOffset(blockLeft);
-  if (form.sharedLane)
-    leftBase =
-        math.add(leftBase, math.mul(lanes.start, blockLeft.strides[form.lane]));
-  Value right = math.add(fixedOffset(tileRight),
-                         math.mul(lanes.start, tileRight.strides[form.lane]));
   Accumulators accumulators =
-      reduce(0, rowOffsets(blockLeft, leftBase, tile), right, tile, lanes,
-             startAccumulators(tile, lanes));
+      reduceTile(tile, lanes, startAccumulators(tile, lanes));
   ifElse(
       isLastBlock(), [&] { finishTile(tile, lanes, accumulators); },
       [&] { storeAccumulators(tile, lanes, accumulators); });
