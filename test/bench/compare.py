@@ -4,7 +4,7 @@
     compare.py                                            every row (hours)
     compare.py --only mlp_seed,lenet --threads 1 --out results.jsonl
     compare.py --table results.jsonl                      the table of stored lines
-    compare.py --readme results.jsonl                     puts it into the README
+    compare.py --readme results.jsonl                     keeps them, and puts the table into the README
 
 Peers that are not installed or fail are one line each; the rest goes on.
 README.md says how it measures.
@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ from peers import export
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
+KEPT = HERE / "results.jsonl"  # the lines behind the README's table
 # In the order of their cost. Training of the large ones with 32 images takes
 # some peers more memory than most machines have.
 ORDER = ["mlp_seed", "mlp_mnist", "kws_dscnn", "lenet", "lstm_sentiment", "seq2seq_gru", "resnet20", "transformer",
@@ -36,7 +38,7 @@ LARGE_TRAINING_BATCH = 8
 
 
 def say(text):
-    print(text, file=sys.stderr, flush=True)
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
 def installed(options):
@@ -105,7 +107,7 @@ def difference(answer, reference):
     return max(abs(a - b) for a, b in zip(answer, reference)) / (max(map(abs, reference)) or 1)
 
 
-def measure_rows(model, threads, rows, names, version, rates, options):
+def measure_rows(model, threads, rows, names, version, options):
     """Yields a line for each peer of each row."""
     import numpy as np
 
@@ -126,8 +128,8 @@ def measure_rows(model, threads, rows, names, version, rates, options):
                 line = {"model": model, "mode": mode, "batch": batch, "threads": threads, "peer": name, **cell}
                 if "answer" in line:
                     line["difference"] = float(f"{difference(line.pop('answer'), reference):.2g}")
-                if name == "cornu" and rates and "median_s" in line:
-                    line["least_s"] = machine.least_seconds(rates, *facts[f"{mode} {batch}"])
+                if name == "cornu":
+                    line.update(facts[f"{mode} {batch}"])
                 yield {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in line.items() if v != ""}
     finally:
         for player in players:
@@ -151,7 +153,9 @@ def parse():
     parser.add_argument("--nice", type=int, default=0, help="priority of what is measured; -15 as root, where others work too")
     parser.add_argument("--out", type=pathlib.Path, help="append the figures to this file as JSON lines")
     parser.add_argument("--table", type=pathlib.Path, metavar="FILE", help="only print the table of an earlier --out")
-    parser.add_argument("--readme", type=pathlib.Path, metavar="FILE", help="only put the table of an earlier --out into README.md")
+    parser.add_argument("--short", action="store_true", help="with --table: the README's form of it")
+    parser.add_argument("--readme", type=pathlib.Path, metavar="FILE",
+                        help="only keep the lines of an earlier --out as results.jsonl, and put their table into README.md")
     parser.add_argument("--cornu", default=ROOT / "build/bin/cornu", type=pathlib.Path)
     parser.add_argument("--folder", default=ROOT / "build/bench", type=pathlib.Path, help="for models and what is made of them")
     parser.add_argument("--torch-python", default=sys.executable, help="the interpreter that has torch (this one)")
@@ -160,10 +164,13 @@ def parse():
 
 def main():
     options = parse()
-    for action, file in ((lambda m, r: print(table.full(m, r)), options.table),
-                         (lambda m, r: table.rewrite(ROOT / "README.md", m, r), options.readme)):
-        if file:
-            return action(*table.read(file))
+    if options.table:
+        return print((table.short if options.short else table.full)(*table.read(options.table)))
+    if options.readme:
+        stored = table.read(options.readme)
+        table.write(KEPT, *stored)
+        return table.rewrite(ROOT / "README.md", table.short(*stored))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that stopped workers are ended, too
     options.folder.mkdir(parents=True, exist_ok=True)
     out = options.out or options.folder / f"results-{os.getpid()}.jsonl"
 
@@ -173,11 +180,13 @@ def main():
 
     names = installed(options)
     version = subprocess.run([options.cornu, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    version += f" ({commit})" if commit else ""
     roofline = {t: machine.measure(options.folder, t, options.nice) for t in options.threads}
     record({"machine": machine.description(), "date": str(datetime.date.today()), "version": version,
             "roofline": {str(t): r for t, r in roofline.items() if r}})
     for model, threads, rows in wanted_rows(options):
-        for line in measure_rows(model, threads, rows, names, version, roofline[threads], options) if rows else ():
+        for line in measure_rows(model, threads, rows, names, version, options) if rows else ():
             record(line)
             figure = f"{line['median_s'] * 1e3:.4g} ms" if "median_s" in line else line["error"]
             say(f"{model} {line['mode']} b{line['batch']} t{threads} {line['peer']}: {figure}")

@@ -4,8 +4,8 @@
     facts.py MODEL.keras FOLDER BATCH ...
 
 writes FOLDER/bBATCH.npz with the arrays `input:NAME`, `target` and `answer`
-(Keras's outputs on JAX), and FOLDER/facts.json: for "MODE BATCH" the operations
-and bytes of one call.
+(Keras's outputs on JAX), and FOLDER/facts.json: the cost of one call for each
+"MODE BATCH".
 """
 import json
 import os
@@ -55,7 +55,7 @@ def main():
 
     model, folder = keras.models.load_model(sys.argv[1]), pathlib.Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
-    facts = {"parameters": model.count_params()}
+    facts = {}
     for batch in map(int, sys.argv[3:]):
         x, y = inputs(model, batch), target(model, batch)
         values = list(x.values()) if len(x) > 1 else next(iter(x.values()))

@@ -1,4 +1,5 @@
-"""What a model's work costs at least: floating-point operations and bytes.
+"""What a model's work costs at least: floating-point operations, bytes that are
+read or written, and bytes that are held, which say from which cache they come.
 
 The operations are counted in the program that JAX traces, so gradients are
 counted as they are: two operations for each multiply-add of a matrix product or
@@ -58,7 +59,7 @@ def _taps(size, kernel, out, stride, before, dilation, kernel_dilation):
 
 
 def infer(model, x):
-    """(operations, bytes) of one inference on the inputs `x`."""
+    """The cost of one inference on the inputs `x`: each weight is read once."""
     import jax
 
     state = [v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables]
@@ -66,20 +67,22 @@ def infer(model, x):
     moved = sum(_bytes(v) for v in model.weights)
     for layer, rows in _embeddings(model, x):  # only the rows that are looked up
         moved += layer.output_dim * 4 * min(rows, layer.input_dim) - _bytes(layer.embeddings)
-    return of_jaxpr(jaxpr.jaxpr), moved + sum(math.prod(v.aval.shape) * 4 for v in [*jaxpr.jaxpr.outvars]) + _size(x)
+    moved += _size(x) + sum(math.prod(v.aval.shape) * 4 for v in jaxpr.jaxpr.outvars)
+    return {"operations": of_jaxpr(jaxpr.jaxpr), "moved_bytes": moved, "held_bytes": moved}
 
 
 def train(model, x, y):
-    """(operations, bytes) of one training step: each variable, also the
-    optimizer's, is read and written."""
+    """The cost of one training step: each variable, also the optimizer's, is
+    read and written."""
     import jax
 
     from peers.keras_jax import training_step
 
     step, state = training_step(model)
     jaxpr = jax.make_jaxpr(step)(state, x, y)
-    moved = 2 * sum(_bytes(v) for v in [*model.weights, *model.optimizer.variables])
-    return of_jaxpr(jaxpr.jaxpr), moved + _size(x) + _size(y)
+    variables = sum(_bytes(v) for v in [*model.weights, *model.optimizer.variables])
+    data = _size(x) + _size(y)
+    return {"operations": of_jaxpr(jaxpr.jaxpr), "moved_bytes": 2 * variables + data, "held_bytes": variables + data}
 
 
 def _bytes(variable):

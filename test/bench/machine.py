@@ -25,12 +25,12 @@ def measure(folder, threads, nice):
     return json.loads(process.communicate()[0])
 
 
-def least_seconds(rates, flops, moved):
+def least_seconds(rates, cost):
     """The bound: all operations at the FMA's rate, or all bytes at the rate of
     the next smaller working set that was measured, which is never too slow."""
     smallest = rates["read_gbs"][0][1]
-    rate = next((r for size, r in reversed(rates["read_gbs"]) if size <= moved), smallest)
-    return max(flops / rates["gflops"], moved / rate) * 1e-9
+    rate = next((r for size, r in reversed(rates["read_gbs"]) if size <= cost["held_bytes"]), smallest)
+    return max(cost["operations"] / rates["gflops"], cost["moved_bytes"] / rate) * 1e-9
 
 
 def description():

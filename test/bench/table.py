@@ -5,6 +5,7 @@ import pathlib
 import re
 
 import peers
+from machine import least_seconds
 
 BEGIN, END = "<!-- bench -->", "<!-- end of bench -->"
 TOLERANCE = 1e-3  # an answer further from Keras's than this is no answer
@@ -20,6 +21,12 @@ def read(path):
         else:
             rows.setdefault(tuple(line[k] for k in ("model", "mode", "batch", "threads")), {})[line["peer"]] = line
     return machine, rows
+
+
+def write(path, machine, rows):
+    """The lines that read() gives, without those that were replaced."""
+    lines = [machine, *(cell for cells in rows.values() for cell in cells.values())]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def milliseconds(seconds):
@@ -41,10 +48,11 @@ def ratio(cells):
     return cells[best]["median_s"] / cells["cornu"]["median_s"] if best and right(cells.get("cornu", {})) else None
 
 
-def share(cells):
+def share(machine, cells):
     """The least time that the machine allows, by Cornu's."""
     ours = cells.get("cornu", {})
-    return ours["least_s"] / ours["median_s"] if "median_s" in ours and "least_s" in ours else None
+    rates = machine.get("roofline", {}).get(str(ours.get("threads")))
+    return least_seconds(rates, ours) / ours["median_s"] if "median_s" in ours and rates else None
 
 
 def _cell(cells, name):
@@ -58,8 +66,7 @@ def _cell(cells, name):
 
 
 def _mean(values):
-    values = [v for v in values if v]
-    return math.exp(sum(map(math.log, values)) / len(values)) if values else None
+    return math.exp(sum(map(math.log, values)) / len(values))
 
 
 def _format(value, pattern):
@@ -77,7 +84,7 @@ def full(machine, rows):
         best = best_peer(cells)
         texts = [f"**{_cell(cells, n)}**" if n == best else _cell(cells, n) for n in names]
         body.append([f"{model} {mode} b{batch} t{threads}", *texts, _cell(cells, "cornu"),
-                     _format(ratio(cells), ".2f"), _format(share(cells), ".0%")])
+                     _format(ratio(cells), ".2f"), _format(share(machine, cells), ".0%")])
     table = _lines(["median ms", *names, "cornu", "best peer / cornu", "of roofline"], body)
     failed = {(c["model"], n, c["error"]) for cells in rows.values() for n, c in cells.items() if "error" in c}
     notes = [f"- {n} on {m}: {e}" for m, n, e in sorted(failed)]
@@ -94,14 +101,15 @@ def _about(machine):
 
 def _summary(rows):
     lines = []
-    for mode in ("infer", "train"):
-        ratios = [ratio(cells) for (_, m, _, _), cells in rows.items() if m == mode]
-        ratios = [r for r in ratios if r]
-        if ratios:
-            what = {"infer": "Inference", "train": "Training steps"}[mode]
-            lines.append(f"{what}: faster than the best peer in {sum(r > 1 for r in ratios)} of {len(ratios)} rows; "
-                         f"best peer / Cornu {_mean(ratios):.2f} on the geometric mean, {min(ratios):.2f} at worst.")
-    return lines
+    for mode, what in (("infer", "Inference"), ("train", "Training steps")):
+        ratios = {key: r for key, cells in rows.items() if key[1] == mode and (r := ratio(cells))}
+        if not ratios:
+            continue
+        slower = [f"{model} b{batch} t{threads} ({r:.2f})" for (model, _, batch, threads), r in ratios.items() if r < 1]
+        lines += ["", f"{what}: faster than the best peer in {len(ratios) - len(slower)} of {len(ratios)} rows, "
+                  f"{_mean(ratios.values()):.2f} times on the geometric mean. "
+                  + (f"Slower in: {', '.join(slower)}." if slower else "")]
+    return [line.rstrip() for line in lines[1:]]
 
 
 def short(machine, rows):
@@ -115,7 +123,7 @@ def short(machine, rows):
                 cells = rows.get((model, mode, batch, threads), {})
                 best = best_peer(cells)
                 row += [_cell(cells, "cornu"), f"{milliseconds(cells[best]['median_s'])} {best}" if best else "-",
-                        _format(ratio(cells), ".2f"), _format(share(cells), ".0%")]
+                        _format(ratio(cells), ".2f"), _format(share(machine, cells), ".0%")]
             body.append(row)
         head = [f"{threads} thread{'s' * (threads > 1)}"]
         for what in ("inference", "training step"):
@@ -125,11 +133,10 @@ def short(machine, rows):
     return "\n".join([*_about(machine), f"Peers: {'; '.join(versions)}.", "", *parts, *_summary(rows)])
 
 
-def rewrite(readme, machine, rows):
+def rewrite(readme, block):
     """Puts the short table between the README's markers."""
-    text = readme.read_text()
-    block = f"{BEGIN}\n{short(machine, rows)}\n{END}"
-    text, count = re.subn(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: block, text, flags=re.S)
+    text, count = re.subn(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: f"{BEGIN}\n{block}\n{END}",
+                          readme.read_text(), flags=re.S)
     if count != 1:
         raise SystemExit(f"{readme}: expected the markers {BEGIN} and {END} once")
     readme.write_text(text)

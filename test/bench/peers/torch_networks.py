@@ -41,6 +41,10 @@ def classifier(inputs, classes):
     return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, classes), softmax()]
 
 
+def matmul_1024():
+    return nn.Linear(1024, 1024, bias=False)
+
+
 def mlp_seed():
     return nn.Sequential(nn.Linear(100, 64), nn.ReLU(), nn.Linear(64, 10), softmax())
 
@@ -163,7 +167,7 @@ NETWORKS = {
     "mlp_seed": (mlp_seed, sgd(0)), "mlp_mnist": (mlp_mnist, adam), "lenet": (lenet, adam),
     "resnet20": (resnet20, sgd(0.9)), "mobilenet_v2": (mobilenet_v2, sgd(0.9)), "resnet50": (resnet50, sgd(0.9)),
     "kws_dscnn": (kws_dscnn, adam), "lstm_sentiment": (LstmSentiment, adam), "seq2seq_gru": (Seq2SeqGru, adam),
-    "transformer": (Transformer, adam),
+    "transformer": (Transformer, adam), "matmul_1024": (matmul_1024, sgd(0)),
 }
 
 
