@@ -178,6 +178,10 @@ def main():
         with open(out, "a") as file:
             file.write(json.dumps(line) + "\n")
 
+    here = len(os.sched_getaffinity(0))
+    for threads in [t for t in options.threads if t > here]:
+        say(f"{threads} threads: left out, since there are {here} cores")
+        options.threads.remove(threads)
     names = installed(options)
     version = subprocess.run([options.cornu, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()

@@ -25,15 +25,16 @@ class Failure(Exception):
     """Why a peer has no figure: one line for the table's reader."""
 
 
+# What a peer's end, or an answer that is none, may look like from here.
+FAILURES = (Failure, OSError, ValueError, LookupError, subprocess.SubprocessError)
+
+
 # --- what the kernel counts -------------------------------------------------------------------
 
 
 def cores(threads):
     """The last cores of those this process may use: the first get most interrupts."""
-    allowed = sorted(os.sched_getaffinity(0))
-    if threads > len(allowed):
-        raise Failure(f"{threads} threads need as many cores; here are {len(allowed)}")
-    return set(allowed[-threads:])
+    return set(sorted(os.sched_getaffinity(0))[-threads:])
 
 
 def busy_seconds(cpus):
@@ -187,7 +188,10 @@ class Program:
                                    stderr=subprocess.PIPE, text=True, start_new_session=True)
         prioritize(process.pid, self.nice)
         before = os.times()
-        out, error = process.communicate(timeout=TIMEOUT)
+        try:
+            out, error = process.communicate(timeout=TIMEOUT)
+        finally:
+            process.kill()  # if it has not ended
         if process.returncode:
             raise Failure(f"bench: exit code {process.returncode}: {error.strip()[:300]}")
         wall, after = time.monotonic() - wall, os.times()
@@ -233,7 +237,7 @@ def measure(work, players, bursts, seconds, cap):
         try:
             results[player.name] = player.prepare(work)
             ready[player.name] = Bursts(bursts, cap)
-        except Failure as error:
+        except FAILURES as error:
             results[player.name] = {"error": str(error)}
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -242,7 +246,7 @@ def measure(work, players, bursts, seconds, cap):
         for player in left:
             try:
                 ready[player.name].all.append(player.burst(seconds))
-            except (Failure, subprocess.TimeoutExpired) as error:
+            except FAILURES as error:
                 results[player.name] = {"error": str(error)}
                 del ready[player.name]
     for name, done in ready.items():
