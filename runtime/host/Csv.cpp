@@ -56,7 +56,7 @@ Error CsvTable::open(const char *path, Bytes file) {
   for (char c : slice(first, 0, 4096))
     if (c == '\0')
       return failure("%s: this is no text, and its format is not known; data "
-                     "are .npy, .npz, .csv or IDX",
+                     "are .npy, .npz, .csv, .png or IDX",
                      path);
   delimiter = findDelimiter(first);
   Vector<std::string_view> fields;

@@ -35,6 +35,11 @@ bool fileExists(const char *path) {
   return stat(path, &info) == 0;
 }
 
+bool isFolder(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 MappedFile::~MappedFile() {
   if (address)
     munmap(address, size);

@@ -85,6 +85,7 @@ private:
 };
 
 bool fileExists(const char *path);
+bool isFolder(const char *path);
 
 /// Whether an OutputFile could be created there: found out before hours of
 /// training, not after. Leaves nothing behind.

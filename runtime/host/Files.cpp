@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/host/Source.h"
 
+#include <dirent.h>
+
 namespace cornu::runtime {
 
 Files::Location Files::locate(const char *spec) {
@@ -25,10 +27,8 @@ static Error unreadable(const char *path, Bytes file) {
   using namespace std::string_view_literals;
   static constexpr Known kKnown[] = {
       {"\x1f\x8b"sv, "is compressed; decompress it with gunzip first"},
-      {"\x89PNG"sv, "is an image; images are read as arrays, save them with "
-                    "numpy.save"},
-      {"\xff\xd8\xff"sv, "is an image; images are read as arrays, save them "
-                         "with numpy.save"},
+      {"\xff\xd8\xff"sv, "is a JPEG image; convert it to .png, or save its "
+                         "array with numpy.save"},
       {"\x89HDF"sv, "is an HDF5 file; save its arrays with numpy.save"},
       {"\x80\x04\x95"sv, "is a Python pickle; save its arrays with "
                          "numpy.save"},
@@ -36,6 +36,28 @@ static Error unreadable(const char *path, Bytes file) {
   for (const Known &known : kKnown)
     if (startsWith({file.data, file.size}, known.magic))
       return failure("%s %s", path, known.message);
+  return success();
+}
+
+static bool isImage(std::string_view name) {
+  return endsWith(name, ".png") || endsWith(name, ".PNG");
+}
+
+// The images of a folder, sorted by name.
+static Error listImages(const String &folder, Vector<String> &images) {
+  dirent **entries;
+  int count = scandir(
+      folder.c_str(), &entries,
+      [](const dirent *entry) { return int(isImage(entry->d_name)); },
+      alphasort);
+  for (int i = 0; i < count; ++i) {
+    images.push_back(format("%s/%s", folder.c_str(), entries[i]->d_name));
+    free(entries[i]);
+  }
+  if (count >= 0)
+    free(entries);
+  if (images.empty())
+    return failure("the folder '%s' has no .png images", folder.c_str());
   return success();
 }
 
@@ -48,6 +70,14 @@ Error Files::entryOf(const String &path, Entry *&found) {
   Owned<Entry> entry = Owned<Entry>::make();
   entry->path = path;
   const char *name = entry->path.c_str();
+  if (isFolder(name)) {
+    entry->kind = Kind::Png;
+    if (Error error = listImages(entry->path, entry->images))
+      return error;
+    found = entry.get();
+    entries.push_back(std::move(entry));
+    return success();
+  }
   if (Error error = entry->file.open(name))
     return error;
   Bytes bytes = entry->file.bytes();
@@ -62,6 +92,9 @@ Error Files::entryOf(const String &path, Entry *&found) {
   } else if (start.size() >= 4 && start[0] == 0 && start[1] == 0 &&
              start[2] >= 0x08 && start[2] <= 0x0E) {
     entry->kind = Kind::Idx;
+  } else if (startsWith(start, "\x89PNG")) {
+    entry->kind = Kind::Png;
+    entry->images.push_back(entry->path);
   } else {
     if (Error error = unreadable(name, bytes))
       return error;
@@ -187,8 +220,10 @@ Error Files::open(const char *spec, const char *name, const char *role,
   if (entry->kind == Kind::Csv)
     return openColumns(*entry, location.part, source);
   if (!location.part.empty())
-    return failure("%s is one array: ':%s' has no meaning for it",
+    return failure("%s has no parts: ':%s' has no meaning for it",
                    location.path.c_str(), location.part.c_str());
+  if (entry->kind == Kind::Png)
+    return source.setImages(location.path, entry->images);
   Array array;
   Error error =
       entry->kind == Kind::Npy

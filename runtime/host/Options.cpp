@@ -9,8 +9,8 @@ constexpr unsigned kAll = Info | Predict | Evaluate | Fit | Bench;
 
 constexpr Option kOptions[] = {
     {"--input", "[NAME=]FILE[:PART]", kData,
-     "samples: .npy, .npz:MEMBER, .csv:COLUMN,COLUMN or IDX; repeat it for "
-     "several inputs"},
+     "samples: .npy, .npz:MEMBER, .csv:COLUMN,COLUMN, IDX, a .png or a folder "
+     "of them; repeat it for several inputs"},
     {"--target", "[NAME=]FILE[:PART]", Evaluate | Fit,
      "true values; a column of the input's table can be named alone"},
     {"--sample-weight", "[NAME=]FILE[:PART]", Evaluate | Fit,

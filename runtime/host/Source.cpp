@@ -61,6 +61,23 @@ Error Source::setTable(String name, CsvTable *contents, Vector<int> chosen) {
   return success();
 }
 
+Error Source::setImages(String name, Vector<String> paths) {
+  label = std::move(name);
+  table = nullptr;
+  images = std::move(paths);
+  numRows = int64_t(images.size());
+  const char *first = images[0].c_str();
+  MappedFile file;
+  if (Error error = file.open(first))
+    return error;
+  if (Error error = readPngHeader(first, file.bytes(), imageSize))
+    return error;
+  sampleShape =
+      Vector<int64_t>{int64_t(imageSize.height), int64_t(imageSize.width)};
+  sampleShape.push_back(imageSize.channels());
+  return success();
+}
+
 // Whether a sample of shape `from` is one of shape `to`, up to one trailing 1.
 static bool sameUpToRank(const Vector<int64_t> &from, const int64_t *to,
                          size_t rank) {
@@ -75,6 +92,29 @@ static bool sameUpToRank(const Vector<int64_t> &from, const int64_t *to,
   return from.size() == rank;
 }
 
+// (height, width), (height, width, channels) or (channels, height, width). An
+// integer without channels is a number of the file, the class of a pixel.
+bool Source::fitImages(const cornu_tensor &tensor) {
+  int64_t height = imageSize.height, width = imageSize.width;
+  const int64_t *shape = tensor.shape;
+  auto isSize = [&](int axis) {
+    return shape[axis] == height && shape[axis + 1] == width;
+  };
+  if (tensor.rank != 2 && tensor.rank != 3)
+    return false;
+  channelsFirst = tensor.rank == 3 && !isSize(0);
+  if (!isSize(channelsFirst ? 1 : 0))
+    return false;
+  int64_t channels = tensor.rank == 2 ? 1 : shape[channelsFirst ? 0 : 2];
+  if (channels != 1 && channels != 3 && channels != 4)
+    return false;
+  pixels = Pixels(channels);
+  if (channels == 1 && !isFloat(elementOf(tensor.dtype)))
+    pixels = Pixels::Numbers;
+  elements = uint64_t(height * width * channels);
+  return true;
+}
+
 Error Source::fit(const cornu_tensor &tensor, const char *role) {
   target = tensor;
   if (numRows < 1)
@@ -85,7 +125,10 @@ Error Source::fit(const cornu_tensor &tensor, const char *role) {
   size_t rank = size_t(tensor.rank);
   if (table && elements == wanted)
     return success();
-  if (!table && sameUpToRank(sampleShape, tensor.shape, rank))
+  bool areImages = !images.empty();
+  if (areImages && fitImages(tensor))
+    return success();
+  if (!table && !areImages && sameUpToRank(sampleShape, tensor.shape, rank))
     return success();
 
   if (table)
@@ -96,7 +139,9 @@ Error Source::fit(const cornu_tensor &tensor, const char *role) {
                    shapeText(tensor.shape, rank).c_str());
   String remedy;
   bool labels = integers() && elements == 1 && wanted > 1;
-  if (elements == wanted)
+  if (areImages)
+    remedy = "; scale the images to the size that it takes";
+  else if (elements == wanted)
     remedy = format("; reshape it, x.reshape%s",
                     shapeText("-1", tensor.shape, rank).c_str());
   else if (labels && strcmp(role, "target") == 0)
@@ -118,7 +163,9 @@ Error Source::badNumber(const RowRange &range, int64_t firstRow,
 
 Error Source::gather(const RowRange &range, void *out) {
   char *bytes = static_cast<char *>(out);
-  return table ? gatherTable(range, bytes) : gatherArray(range, bytes);
+  return table            ? gatherTable(range, bytes)
+         : images.empty() ? gatherArray(range, bytes)
+                          : gatherImages(range, bytes);
 }
 
 Error Source::gatherArray(const RowRange &range, char *out) {
@@ -158,6 +205,44 @@ Error Source::gatherTable(const RowRange &range, char *out) {
                         target.dtype, target.upper_bound, out);
     if (misfit.found)
       return badNumber(range, i, misfit);
+  }
+  return success();
+}
+
+Error Source::gatherImages(const RowRange &range, char *out) {
+  uint64_t outBytes = elements * elementBytes(target.dtype);
+  Vector<uint16_t> numbers;
+  for (int64_t i = 0; i < range.count; ++i, out += outBytes) {
+    const char *path = images[size_t(range[i])].c_str();
+    MappedFile file;
+    PngHeader header;
+    if (Error error = file.open(path))
+      return error;
+    if (Error error = readPngHeader(path, file.bytes(), header))
+      return error;
+    if (header.width != imageSize.width || header.height != imageSize.height)
+      return failure("%s has %u x %u pixels, but %s has %u x %u", path,
+                     header.width, header.height, images[0].c_str(),
+                     imageSize.width, imageSize.height);
+    if (pixels == Pixels::Numbers && header.samples() != 1)
+      return failure("%s has several numbers for a pixel; a class takes a grey "
+                     "image or one with a palette",
+                     path);
+    if (Error error = decodePng(path, file.bytes(), pixels, numbers))
+      return error;
+    if (channelsFirst) {
+      Vector<uint16_t> planes;
+      uint64_t channels = uint64_t(pixels), plane = elements / channels;
+      planes.resize(elements);
+      for (uint64_t e = 0; e < elements; ++e)
+        planes[e % channels * plane + e / channels] = numbers[e];
+      numbers.swap(planes);
+    }
+    Misfit misfit =
+        convertElements(numbers.data(), {Element::UInt16, false}, elements,
+                        target.dtype, target.upper_bound, out);
+    if (misfit.found)
+      return failure("%s: %s", path, misfit.reason.c_str());
   }
   return success();
 }

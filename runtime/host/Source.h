@@ -14,6 +14,7 @@
 
 #include "runtime/host/Array.h"
 #include "runtime/host/Csv.h"
+#include "runtime/host/Png.h"
 #include "runtime/host/Zip.h"
 
 namespace cornu::runtime {
@@ -42,10 +43,13 @@ public:
 
   Error setArray(String label, Array contents);
   Error setTable(String label, CsvTable *contents, Vector<int> columns);
+  /// A sample for each .png file, all of the first one's size.
+  Error setImages(String label, Vector<String> paths);
 
   /// Checks that rows can become samples of `tensor`, with Keras's rank
   /// repair: one trailing dimension of size 1 may be missing or too many. A
-  /// table's rows take any shape of as many numbers. `role` is "input".
+  /// table's rows take any shape of as many numbers; an image becomes grey, RGB
+  /// or RGBA, channels last or first, or without channels. `role` is "input".
   Error fit(const cornu_tensor &tensor, const char *role);
 
   /// Converts the rows into `out`, as the tensor given to fit.
@@ -54,6 +58,8 @@ public:
 private:
   Error gatherArray(const RowRange &range, char *out);
   Error gatherTable(const RowRange &range, char *out);
+  Error gatherImages(const RowRange &range, char *out);
+  bool fitImages(const cornu_tensor &tensor);
   Error badNumber(const RowRange &range, int64_t firstRow,
                   const Misfit &misfit) const;
 
@@ -71,6 +77,11 @@ private:
   Vector<int> columns;
   Vector<int32_t> slots;
   Vector<double> values;
+  // ... or images.
+  Vector<String> images;
+  PngHeader imageSize;
+  Pixels pixels = Pixels::Numbers;
+  bool channelsFirst = false;
 };
 
 /// The files of a command line, each opened once.
@@ -83,9 +94,9 @@ public:
   /// Splits FILE:PART.
   static Location locate(const char *spec);
 
-  /// Opens FILE or FILE:PART. PART is a member of a .npz or columns of a .csv,
-  /// "a,b". Without it: the member called `name` or `role` ("x", "y") or the
-  /// only one; all columns but those that `taken` lists.
+  /// Opens FILE, FILE:PART or a folder of images. PART is a member of a .npz or
+  /// columns of a .csv, "a,b". Without it: the member called `name` or `role`
+  /// ("x", "y") or the only one; all columns but those that `taken` lists.
   Error open(const char *spec, const char *name, const char *role,
              Source &source);
 
@@ -97,7 +108,7 @@ public:
   Error parts(const char *spec, Vector<String> &names);
 
 private:
-  enum class Kind { Npy, Npz, Idx, Csv };
+  enum class Kind { Npy, Npz, Idx, Csv, Png };
   struct Entry {
     String path;
     Kind kind = Kind::Npy;
@@ -105,6 +116,7 @@ private:
     Vector<ZipMember> members;
     CsvTable table;
     Vector<int> taken; ///< columns of the table named by a part
+    Vector<String> images;
   };
 
   Error entryOf(const String &path, Entry *&entry);

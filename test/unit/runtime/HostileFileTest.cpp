@@ -76,6 +76,33 @@ TEST_F(HostileFile, Idx) {
              std::string("\0\0\x08\x02\0\0\0\x02\0\0\0\x03", 12) + "abcdef");
 }
 
+TEST_F(HostileFile, Png) {
+  std::string palette = pngChunk("PLTE", "abcdefghi") + pngChunk("tRNS", "a");
+  damageData("p.png",
+             pngFile(3, 2, 2, 3, std::string("\1\x18\4\x24", 4), palette));
+  std::string rows;
+  for (char y = 0; y < 5; ++y)
+    rows += y + std::string("\x12\x80\xff\x34\x56\x01", 6);
+  damageData("x.png", pngFile(2, 5, 8, 2, rows));
+}
+
+// A header that claims gigabytes is refused before any allocation.
+TEST_F(HostileFile, PngBomb) {
+  write("bomb.png", pngFile(1 << 20, 1 << 20, 16, 6, std::string(100, 0)));
+  cornu_dtype dtype = CORNU_FLOAT32;
+  const int64_t shape[] = {1 << 20, 1 << 20, 4};
+  Files files;
+  Source source;
+  ASSERT_FALSE(files.open(path("bomb.png").c_str(), "x", "x", source));
+  ASSERT_FALSE(source.fit({"x", dtype, 3, shape, 0}, "input"));
+  float number;
+  Error error = source.gather({nullptr, 0, 1}, &number);
+  ASSERT_TRUE(bool(error));
+  EXPECT_NE(std::string(error.message().c_str()).find("pixels are missing"),
+            std::string::npos)
+      << error.message().c_str();
+}
+
 TEST_F(HostileFile, Csv) {
   damageData("x.csv", "a,\"b\",c\n1,2,3\n4,5,6\n7,8,9\n1e5,-.5,\"2\"\n");
 }

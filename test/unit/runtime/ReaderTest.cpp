@@ -1,50 +1,12 @@
 // Reading .npy, .npz, .csv and IDX.
-#include "Workspace.h"
+#include "Reader.h"
 #include "runtime/host/Inflate.h"
-#include "runtime/host/Source.h"
 
 #include <limits>
 
 using namespace cornu::runtime;
 
 namespace {
-
-class Reader : public Workspace {
-protected:
-  // Rows of FILE[:PART] as samples of `shape`, or the error's message.
-  template <typename T>
-  std::vector<T>
-  gather(const std::string &spec, cornu_dtype dtype, std::vector<int64_t> shape,
-         std::vector<uint32_t> order = {}, int64_t upperBound = 0) {
-    Files files;
-    Source source;
-    message.clear();
-    cornu_tensor tensor = {"x", dtype, int32_t(shape.size()), shape.data(),
-                           upperBound};
-    Error error = files.open(path(spec).c_str(), "x", "x", source);
-    if (!error)
-      error = source.fit(tensor, "input");
-    std::vector<T> result;
-    if (!error) {
-      size_t elements = 1;
-      for (int64_t size : shape)
-        elements *= size_t(size);
-      int64_t rows = order.empty() ? source.rows() : int64_t(order.size());
-      result.resize(size_t(rows) * elements);
-      error = source.gather({order.empty() ? nullptr : order.data(), 0, rows},
-                            result.data());
-    }
-    if (error) {
-      message = error.message().c_str();
-      // Without the folder, which differs from run to run.
-      for (size_t at; (at = message.find(folder + "/")) != std::string::npos;)
-        message.erase(at, folder.size() + 1);
-      result.clear();
-    }
-    return result;
-  }
-  std::string message;
-};
 
 using Floats = std::vector<float>;
 using Ints = std::vector<int32_t>;
@@ -280,7 +242,7 @@ TEST_F(Reader, OtherFormatsAreRecognized) {
   write("x.bin", std::string("ab\0cd", 5));
   gather<float>("x.bin", CORNU_FLOAT32, {});
   EXPECT_EQ(message, "x.bin: this is no text, and its format is not known; "
-                     "data are .npy, .npz, .csv or IDX");
+                     "data are .npy, .npz, .csv, .png or IDX");
   write("empty.npy", "");
   gather<float>("empty.npy", CORNU_FLOAT32, {});
   EXPECT_EQ(message, "'empty.npy' is empty");

@@ -1,5 +1,6 @@
 //===- Workspace.cpp - A folder of files, and programs run in it ----------===//
 #include "Workspace.h"
+#include "runtime/host/Inflate.h"
 
 #include <csignal>
 #include <cstdlib>
@@ -125,4 +126,33 @@ std::string regressionTargets(int64_t rows, unsigned seed) {
     y.push_back(x[size_t(3 * i)] + 2 * x[size_t(3 * i + 1)] -
                 x[size_t(3 * i + 2)] + 0.5f);
   return npy<float>({rows}, y);
+}
+
+static std::string bigEndian(uint64_t value) {
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8)
+    text += char(value >> shift);
+  return text;
+}
+
+std::string pngChunk(const std::string &type, const std::string &data) {
+  uint32_t sum =
+      cornu::runtime::crc32(0, (type + data).data(), type.size() + data.size());
+  return bigEndian(data.size()) + type + data + bigEndian(sum);
+}
+
+std::string pngFile(uint32_t width, uint32_t height, int depth, int color,
+                    const std::string &rows, const std::string &more) {
+  std::string header = bigEndian(width) + bigEndian(height);
+  for (int byte : {depth, color, 0, 0, 0})
+    header += char(byte);
+  // zlib: one stored block of DEFLATE. Two chunks, as large images have more.
+  size_t size = rows.size();
+  std::string data = "\x78\x01\x01";
+  for (size_t word : {size, ~size})
+    data += {char(word), char(word >> 8)};
+  data += rows + bigEndian(0);
+  return "\x89PNG\r\n\x1a\n" + pngChunk("IHDR", header) + more +
+         pngChunk("IDAT", data.substr(0, 9)) +
+         pngChunk("IDAT", data.substr(9)) + pngChunk("IEND", "");
 }

@@ -79,6 +79,13 @@ std::string npy(const std::vector<int64_t> &shape,
       bytesOf(values));
 }
 
+/// A chunk of a .png file: its size, type, data and check sum.
+std::string pngChunk(const std::string &type, const std::string &data);
+/// A .png file of these rows, each with its filter's number in front; `more`
+/// are chunks before the pixels.
+std::string pngFile(uint32_t width, uint32_t height, int depth, int color,
+                    const std::string &rows, const std::string &more = "");
+
 /// Inputs (rows, 3) and targets (rows,) of a linear function with noise.
 std::string regressionInputs(int64_t rows, unsigned seed = 1);
 std::string regressionTargets(int64_t rows, unsigned seed = 1);
