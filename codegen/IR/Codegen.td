@@ -41,6 +41,9 @@ def Codegen_Dialect : Dialect {
   let extraClassDeclaration = [{
     /// The attribute on a linalg op that holds its strategy.
     static constexpr llvm::StringLiteral kStrategyAttr = "codegen.strategy";
+    /// The attribute on a kernel function: an array of the strategies of its
+    /// ops, which is there when the ops have become loops.
+    static constexpr llvm::StringLiteral kStrategiesAttr = "codegen.strategies";
     /// The attribute on a kernel function: bytes of workspace it needs, per
     /// worker (an i64). Absent: none.
     static constexpr llvm::StringLiteral kWorkspaceAttr = "codegen.workspace";

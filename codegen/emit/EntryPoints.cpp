@@ -17,6 +17,7 @@
 
 #include "codegen/emit/CpuCheck.h"
 #include "codegen/emit/Descriptor.h"
+#include "codegen/emit/KernelCalls.h"
 #include "codegen/emit/Passes.h"
 #include "codegen/emit/Values.h"
 #include "dialect/nn/NN.h"
@@ -470,6 +471,7 @@ struct EntryPoints : PassWrapper<EntryPoints, OperationPass<ModuleOp>> {
     if (failed(model) || failed(EntryBuilder(module, *model).build(program)))
       return signalPassFailure();
     dropVariables(module);
+    dropKernelNotes(module);
   }
 
   /// What the descriptor and the globals hold now.

@@ -10,6 +10,7 @@
 #include "codegen/IR/Codegen.h"
 #include "codegen/schedule/NestGrid.h"
 #include "codegen/schedule/contraction/Contraction.h"
+#include "codegen/strategy/Decisions.h"
 #include "codegen/strategy/Nest.h"
 #include "codegen/target/Target.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -47,8 +48,10 @@ static LogicalResult scheduleKernel(func::FuncOp kernel) {
   if (failed(contracted))
     return failure();
   // What a contraction has not absorbed gets its strategy now.
-  if (*contracted)
+  if (*contracted) {
     chooseNests(rewriter, kernel, target);
+    rememberStrategies(kernel);
+  }
   return scheduleNests(rewriter, kernel);
 }
 

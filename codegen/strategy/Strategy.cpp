@@ -10,6 +10,7 @@
 #include "codegen/IR/Codegen.h"
 #include "codegen/strategy/Contraction.h"
 #include "codegen/strategy/ContractionForm.h"
+#include "codegen/strategy/Decisions.h"
 #include "codegen/strategy/Nest.h"
 #include "codegen/target/Target.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -53,6 +54,7 @@ static void chooseStrategies(func::FuncOp kernel) {
   });
   if (!contracts && !decided)
     chooseNests(rewriter, kernel, target);
+  rememberStrategies(kernel);
 }
 
 namespace {

@@ -73,6 +73,11 @@ struct Target {
 
   /// Elements of a type of `bits` bits in a vector register.
   unsigned lanes(unsigned bits = 32) const { return vectorBits / bits; }
+  /// Operations on floats of `bits` bits that a core's multiply-adds do in a
+  /// cycle.
+  int64_t flopsPerCycle(unsigned bits = 32) const {
+    return int64_t(fma ? 2 : 1) * fmaPorts * std::max(lanes(bits), 1u);
+  }
   bool isX86() const { return triple.isX86(); }
   bool isAArch64() const { return triple.isAArch64(); }
   /// True if the CPU has the feature (`avx2`, `sve`) by LLVM's name.

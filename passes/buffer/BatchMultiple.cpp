@@ -16,7 +16,7 @@ namespace cornu::buffer {
 
 using Multiple = std::optional<BatchMultiple>;
 
-static Multiple multiply(Multiple a, Multiple b) {
+Multiple multiply(Multiple a, Multiple b) {
   if (!a || !b || (a->scales && b->scales))
     return std::nullopt;
   BatchMultiple result{a->numerator * b->numerator,
@@ -111,6 +111,11 @@ std::optional<BatchMultiple> batchMultiple(OpFoldResult size) {
 
 std::optional<BatchMultiple> batchMultiple(Value memref, int64_t dim) {
   return sizeOf(memref, dim, entryArgumentSize);
+}
+
+std::optional<BatchMultiple> batchMultiple(Value memref, int64_t dim,
+                                           const ArgumentSize &argumentSize) {
+  return sizeOf(memref, dim, argumentSize);
 }
 
 } // namespace cornu::buffer

@@ -28,6 +28,12 @@ using ArgumentSize = std::function<std::optional<BatchMultiple>(
     mlir::BlockArgument argument, int64_t dim)>;
 std::optional<BatchMultiple> batchMultiple(mlir::OpFoldResult size,
                                            const ArgumentSize &argumentSize);
+std::optional<BatchMultiple> batchMultiple(mlir::Value memref, int64_t dim,
+                                           const ArgumentSize &argumentSize);
+
+/// The product of two sizes; nothing if one is not known, or if both scale.
+std::optional<BatchMultiple> multiply(std::optional<BatchMultiple> a,
+                                      std::optional<BatchMultiple> b);
 
 } // namespace cornu::buffer
 

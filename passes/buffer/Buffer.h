@@ -65,6 +65,8 @@ inline constexpr llvm::StringLiteral kOutputAttr = "nn.output";
 /// What an argument of an entry is: state, input, target, sample_weight,
 /// gradient, output, gradients, scratch.
 inline constexpr llvm::StringLiteral kRoleAttr = "nn.role";
+/// On a call of a kernel in an entry: its operations and bytes (KernelWork.h).
+inline constexpr llvm::StringLiteral kWorkAttr = "cornu.work";
 /// On a copy in an entry: why it is needed.
 inline constexpr llvm::StringLiteral kReasonAttr = "cornu.reason";
 
@@ -81,6 +83,8 @@ std::unique_ptr<mlir::Pass> createPlanMemoryPass();
 std::unique_ptr<mlir::Pass> createInitializePass();
 /// Collects the attribute `cornu.model`.
 std::unique_ptr<mlir::Pass> createDescribeModelPass();
+/// Writes on each call of a kernel what it computes and moves.
+std::unique_ptr<mlir::Pass> createDescribeKernelsPass();
 /// Checks that entries allocate nothing and copy only what they must.
 std::unique_ptr<mlir::Pass> createVerifyBuffersPass();
 

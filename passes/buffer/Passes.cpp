@@ -29,6 +29,7 @@ void buildBufferPipeline(OpPassManager &manager) {
   // the first values of what no file has a value for
   manager.addPass(createInitializePass());
   manager.addPass(createDescribeModelPass());
+  manager.addPass(createDescribeKernelsPass());
   manager.addPass(createVerifyBuffersPass());
 }
 
@@ -39,6 +40,7 @@ void registerBufferPasses() {
   registerPass(createPlanMemoryPass);
   registerPass(createInitializePass);
   registerPass(createDescribeModelPass);
+  registerPass(createDescribeKernelsPass);
   registerPass(createVerifyBuffersPass);
   registerPass(createPlaceKernelBuffersPass);
   PassPipelineRegistration<>("nn-buffer", "tensors to planned memory",

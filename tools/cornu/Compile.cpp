@@ -6,6 +6,7 @@
 #include "passes/buffer/Buffer.h"
 #include "tools/cornu/Commands.h"
 #include "tools/cornu/Model.h"
+#include "tools/cornu/Report.h"
 #include "tools/cornu/Stages.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
@@ -169,10 +170,12 @@ bool readOptions(const Arguments &arguments, llvm::StringRef model,
     }
     options.stages.batch = batch;
   }
-  llvm::StringRef report = arguments.value("--memory-report", "text");
-  if (report != "text" && report != "json" && !report.empty()) {
-    printError("--memory-report is 'text' or 'json', not '" + report + "'");
-    return false;
+  for (llvm::StringRef flag : {"--memory-report", "--report"}) {
+    llvm::StringRef form = arguments.value(flag, "text");
+    if (form != "text" && form != "json" && !form.empty()) {
+      printError(flag + " is 'text' or 'json', not '" + form + "'");
+      return false;
+    }
   }
   return true;
 }
@@ -301,6 +304,13 @@ int compile(const Arguments &arguments) {
         module, arguments.value("--memory-report") == "json");
     llvm::outs().flush();
   }
+  // That of kernels is about their schedule.
+  if (arguments.has("--report") && options.lastStage >= Stage::Kernels) {
+    if (failed(runStages(module, Stage::Kernels, options.stages)))
+      return 1;
+    llvm::outs() << kernelReport(module, arguments.value("--report") == "json");
+    llvm::outs().flush();
+  }
   if (failed(runStages(module, options.lastStage, options.stages)) ||
       printer.anyError())
     return 1;
@@ -338,6 +348,8 @@ constexpr Option options[] = {
     {"-O3", "", "Optimize (the default)"},
     {"--batch", "N", "Fix the batch size"},
     {"--memory-report", "[json]", "Print what takes how much memory"},
+    {"--report", "[json]",
+     "Print the kernels of each entry: operations, bytes, strategy, layers"},
 };
 
 } // namespace

@@ -5,12 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "codegen/emit/KernelCalls.h"
 #include "passes/buffer/Buffer.h"
 #include "tools/cornu/Commands.h"
 #include "tools/cornu/Model.h"
 #include "tools/cornu/Stages.h"
-#include "llvm/Support/FormatVariadic.h"
+#include "tools/cornu/Text.h"
 
 using namespace mlir;
 
@@ -18,93 +18,13 @@ namespace cornu::tools {
 
 namespace {
 
-/// Letters of the terminal column by column; UTF-8 counts by characters.
-size_t widthOf(llvm::StringRef text) {
-  return llvm::count_if(text, [](char c) { return (c & 0xc0) != 0x80; });
-}
-
-/// "1,234"
-std::string grouped(int64_t value) {
-  std::string text = std::to_string(value);
-  for (int at = int(text.size()) - 3; at > (text[0] == '-'); at -= 3)
-    text.insert(at, ",");
-  return text;
-}
-
-std::string readable(double value, llvm::StringRef unit, double base,
-                     llvm::ArrayRef<llvm::StringLiteral> prefixes) {
-  size_t prefix = 0;
-  while (value >= base && prefix + 1 < prefixes.size()) {
-    value /= base;
-    ++prefix;
-  }
-  return llvm::formatv(prefix ? "{0:f2} {1}{2}" : "{0:f0} {1}{2}", value,
-                       prefixes[prefix], unit);
-}
-
-std::string bytesText(double value) {
-  return readable(value, "B", 1024, {"", "Ki", "Mi", "Gi", "Ti"});
-}
-
-std::string flopsText(double value) {
-  return readable(value, "FLOP", 1000, {"", "k", "M", "G", "T"});
-}
-
-double elements(Value value) {
-  double count = 1;
-  if (auto type = dyn_cast<ShapedType>(value.getType()))
-    for (int64_t size : type.getShape())
-      count *= ShapedType::isDynamic(size) ? 1 : double(size);
-  return count;
-}
-
-/// Multiplications and additions of an op for a batch of one: two for each
-/// point of a contraction's or convolution's loops, one per element of what
-/// computes elements, none for what only moves them.
-double flopsOf(Operation *op) {
-  if (auto contract = dyn_cast<nn::ContractOp>(op)) {
-    // The loops are the letters of the equation.
-    llvm::StringMap<double> sizes;
-    auto [inputs, output] = contract.getEquation().split("->");
-    llvm::SmallVector<llvm::StringRef> terms;
-    inputs.split(terms, ',');
-    for (auto [term, operand] : llvm::zip(terms, op->getOperands())) {
-      auto type = cast<ShapedType>(operand.getType());
-      for (auto [letter, size] : llvm::zip(term, type.getShape()))
-        sizes[llvm::StringRef(&letter, 1)] =
-            ShapedType::isDynamic(size) ? 1 : double(size);
-    }
-    double points = 2;
-    for (auto &entry : sizes)
-      points *= entry.second;
-    return points;
-  }
-  if (isa<nn::ConvolutionOp, nn::ConvolutionInputGradientOp>(op)) {
-    // The kernel: taps..., input channels of a group, output channels. The
-    // transposed convolution has its output as an operand.
-    auto kernel = cast<ShapedType>(op->getOperand(1).getType());
-    double taps = elements(op->getOperand(1)) / kernel.getShape().back();
-    Value output =
-        isa<nn::ConvolutionOp>(op) ? op->getResult(0) : op->getOperand(0);
-    return 2 * taps * elements(output);
-  }
-  if (nn::isElementwise(op))
-    return elements(op->getResult(0));
-  return 0;
-}
-
-double flopsOf(func::FuncOp function) {
-  double sum = 0;
-  function.getBody().walk([&](Operation *op) {
-    double once = flopsOf(op);
-    // A scan repeats its body.
-    for (Operation *parent = op->getParentOp(); parent != function;
-         parent = parent->getParentOp())
-      if (auto scan = dyn_cast<nn::ScanOp>(parent))
-        once *= scan.getSteps();
-    sum += once;
-  });
-  return sum;
+/// The operations of predicting one sample.
+double workOfPrediction(ModuleOp module) {
+  double flops = 0;
+  for (codegen::KernelCall &call : codegen::kernelCalls(module))
+    if (call.entry.getName() == "predict" && call.work)
+      flops += call.work->flops.at(1) * double(call.work->calls);
+  return flops;
 }
 
 void printRow(llvm::ArrayRef<std::string> cells,
@@ -225,8 +145,6 @@ int summary(const Arguments &arguments) {
   ModuleOp module = *model->module;
   printTable(*model);
   llvm::outs().flush();
-  auto forward = module.lookupSymbol<func::FuncOp>("forward");
-  double work = forward ? flopsOf(forward) : 0;
   std::string error;
   auto target = codegen::Target::create({}, error);
   StageOptions options;
@@ -235,7 +153,8 @@ int summary(const Arguments &arguments) {
   if (failed(runStages(module, Stage::Buffers, options)))
     return 1;
   printParameters(module);
-  llvm::outs() << " Work of a prediction: " << flopsText(work) << "\n";
+  llvm::outs() << " Work of a prediction: "
+               << decimal(workOfPrediction(module), "FLOP") << "\n";
   printMemory(module);
   return 0;
 }

@@ -1,0 +1,29 @@
+//===- Decisions.h - What was decided about a kernel ------------*- C++ -*-===//
+//
+// The schedule replaces the ops that strategies stand on. A kernel remembers
+// them in the order of its ops, for reports and profiles:
+//
+//   func.func private @kernel_4(...) attributes {nn.kernel,
+//       codegen.strategies = [#codegen.contraction<mr = 6, nr = 16, ...>]}
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef CORNU_CODEGEN_STRATEGY_DECISIONS_H
+#define CORNU_CODEGEN_STRATEGY_DECISIONS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include <string>
+
+namespace cornu::codegen {
+
+/// Adds the strategies of the ops in `kernel` to those it remembers.
+void rememberStrategies(mlir::func::FuncOp kernel);
+
+/// In words: "contraction 6x16, packed, winograd 4x4; map 16": the register
+/// tile of a contraction, the tile and lanes of a nest. Empty if the kernel
+/// remembers none.
+std::string strategyText(mlir::func::FuncOp kernel);
+
+} // namespace cornu::codegen
+
+#endif // CORNU_CODEGEN_STRATEGY_DECISIONS_H

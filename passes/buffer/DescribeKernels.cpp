@@ -1,0 +1,62 @@
+//===- DescribeKernels.cpp - The work of each kernel call -----------------===//
+//
+// Writes the attribute `cornu.work` (KernelWork.h) on the calls of entries, for
+// `cornu compile --report` and profiles. Codegen rewrites the kernels; what a
+// call asks for is known before.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/buffer/Buffer.h"
+#include "passes/buffer/KernelWork.h"
+#include "passes/lower/Lower.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Pass/Pass.h"
+
+using namespace mlir;
+
+namespace cornu::buffer {
+
+namespace {
+struct DescribeKernels : PassWrapper<DescribeKernels, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DescribeKernels)
+
+  StringRef getArgument() const override { return "buffer-describe-kernels"; }
+  StringRef getDescription() const override {
+    return "Write on each call of a kernel what it computes and moves";
+  }
+
+  void runOnOperation() override {
+    SymbolTable symbols(getOperation());
+    for (auto entry : getOperation().getOps<func::FuncOp>())
+      if (entry->hasAttr(kEntryAttr))
+        entry.walk([&](func::CallOp call) {
+          auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());
+          if (!kernel || !kernel->hasAttr(lower::kKernelAttr) ||
+              kernel.isExternal())
+            return;
+          if (std::optional<Work> work = workOf(call, kernel))
+            call->setAttr(kWorkAttr, attributeOf(*work));
+        });
+  }
+
+  DictionaryAttr attributeOf(const Work &work) {
+    Builder b(&getContext());
+    auto row = [&](StringRef key, int64_t value) {
+      return b.getNamedAttr(key, b.getI64IntegerAttr(value));
+    };
+    return b.getDictionaryAttr({row("calls", work.calls),
+                                row("flops", work.flops.fixed),
+                                row("flops_per_sample", work.flops.perSample),
+                                row("bytes", work.bytes.fixed),
+                                row("bytes_per_sample", work.bytes.perSample)});
+  }
+};
+} // namespace
+
+std::unique_ptr<Pass> createDescribeKernelsPass() {
+  return std::make_unique<DescribeKernels>();
+}
+
+} // namespace cornu::buffer
