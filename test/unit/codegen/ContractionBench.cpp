@@ -66,6 +66,9 @@ std::vector<Named> namedCases() {
   matmul("dw-1024", "km,kn->mn", 1024, 1024, 1024);
   matmul("lstm-32x128x512", "mk,kn->mn", 32, 512, 128);
   matmul("lstm-1x128x512", "mk,kn->mn", 1, 512, 128);
+  matmul("lstm-dx-32x512x128", "mk,nk->mn", 32, 128, 512);
+  matmul("lstm-dw-128x512x2560", "km,kn->mn", 128, 512, 2560);
+  matmul("lstm-dx-2560x512x128", "mk,nk->mn", 2560, 128, 512);
   {
     ContractionCase c = ContractionCase::einsum(
         "bqhd,bkhd->bhqk",
