@@ -119,8 +119,32 @@ private:
 
 } // namespace
 
+/// A global cornu_profile; its address.
+static Value addProfile(ConstantBuilder &c, const ProfileTable &profile) {
+  return c.array("profile", 1, [&](size_t) {
+    Value kernels = c.array("kernels", profile.kernels.size(), [&](size_t i) {
+      const ProfileTable::Kernel &k = profile.kernels[i];
+      return c.structure(
+          {c.text(k.name), c.text(k.strategy), c.text(k.layers)});
+    });
+    Value calls = c.array("calls", profile.calls.size(), [&](size_t i) {
+      const ProfileTable::Call &call = profile.calls[i];
+      const buffer::Work &work = call.work;
+      return c.structure(
+          {c.int32(call.kernel), c.text(call.entry), c.int64(work.flops.fixed),
+           c.int64(work.flops.perSample), c.int64(work.bytes.fixed),
+           c.int64(work.bytes.perSample)});
+    });
+    return c.structure({c.int32(profile.kernels.size()),
+                        c.int32(profile.calls.size()), kernels, calls,
+                        c.int64(profile.flopsPerCycle),
+                        c.address(profileHookName)});
+  });
+}
+
 void addDescriptor(ModuleOp module, const ModelDescriptor &model,
-                   const EntryFunctions &entries, bool program) {
+                   const EntryFunctions &entries, const ProfileTable *profile,
+                   bool program) {
   ConstantBuilder c(module);
   auto tensors = [&](StringRef name, ArrayRef<ModelTensor> list) {
     return c.array(name, list.size(), [&](size_t i) {
@@ -182,7 +206,8 @@ void addDescriptor(ModuleOp module, const ModelDescriptor &model,
          c.int64(model.gradientBytes),
          c.function(entries.gradients),
          c.function(entries.applyGradients),
-         c.function(entries.metricResults)});
+         c.function(entries.metricResults),
+         profile ? addProfile(c, *profile) : c.null()});
   });
   if (!program)
     return;

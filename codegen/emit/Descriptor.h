@@ -3,6 +3,7 @@
 #define CORNU_CODEGEN_EMIT_DESCRIPTOR_H
 
 #include "codegen/emit/ModelDescriptor.h"
+#include "codegen/emit/Profile.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 namespace cornu::codegen {
@@ -15,9 +16,10 @@ struct EntryFunctions {
 
 /// Adds the global `NAME_model`, a cornu_model of model.h, to the module, and
 /// if `program` the name `cornu_program` for it, by which libcornu's main
-/// finds it.
+/// finds it. `profile` is null in a model without hooks.
 void addDescriptor(mlir::ModuleOp module, const ModelDescriptor &model,
-                   const EntryFunctions &entries, bool program);
+                   const EntryFunctions &entries, const ProfileTable *profile,
+                   bool program);
 
 } // namespace cornu::codegen
 

@@ -40,7 +40,7 @@ public:
         pointer(LLVM::LLVMPointerType::get(module.getContext())),
         i32(b.getI32Type()), i64(b.getI64Type()) {}
 
-  LogicalResult build(bool program);
+  LogicalResult build(const ProfileTable *profile, bool program);
 
 private:
   //===--- The entries ----------------------------------------------------===//
@@ -417,7 +417,7 @@ void EntryBuilder::addSerialRuntime() {
          [&](Block *) { LLVM::ReturnOp::create(b, loc(), constant(1)); });
 }
 
-LogicalResult EntryBuilder::build(bool program) {
+LogicalResult EntryBuilder::build(const ProfileTable *profile, bool program) {
   cpuCheck = addCpuCheck(module, target);
   EntryFunctions entries;
   auto take = [](LLVM::LLVMFuncOp &into, FailureOr<LLVM::LLVMFuncOp> built) {
@@ -437,7 +437,7 @@ LogicalResult EntryBuilder::build(bool program) {
   if (entries.evaluateStep)
     entries.resetMetrics = buildResetMetrics();
   addSerialRuntime();
-  addDescriptor(module, model, entries, program);
+  addDescriptor(module, model, entries, profile, program);
   // Nothing else is seen from outside: LLVM drops it where it is not used.
   auto internal =
       LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal);
@@ -453,7 +453,10 @@ struct EntryPoints : PassWrapper<EntryPoints, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(EntryPoints)
   EntryPoints() = default;
   EntryPoints(const EntryPoints &other) : PassWrapper(other) {}
-  explicit EntryPoints(bool program) { this->program = program; }
+  EntryPoints(bool program, bool profile) {
+    this->program = program;
+    this->profile = profile;
+  }
   StringRef getArgument() const override { return "codegen-entry-points"; }
   StringRef getDescription() const override {
     return "Add the C interface: entry points and the model's descriptor";
@@ -468,7 +471,11 @@ struct EntryPoints : PassWrapper<EntryPoints, OperationPass<ModuleOp>> {
     if (!module->hasAttr(modelAttrName))
       return;
     auto model = ModelDescriptor::read(module);
-    if (failed(model) || failed(EntryBuilder(module, *model).build(program)))
+    std::optional<ProfileTable> table;
+    if (profile)
+      table = addProfileHook(module);
+    if (failed(model) || failed(EntryBuilder(module, *model)
+                                    .build(table ? &*table : nullptr, program)))
       return signalPassFailure();
     dropVariables(module);
     dropKernelNotes(module);
@@ -499,12 +506,15 @@ struct EntryPoints : PassWrapper<EntryPoints, OperationPass<ModuleOp>> {
                        llvm::cl::desc("Name the descriptor cornu_program, as "
                                       "libcornu's main expects"),
                        llvm::cl::init(false)};
+  Option<bool> profile{*this, "profile",
+                       llvm::cl::desc("Entries call a hook before kernels"),
+                       llvm::cl::init(false)};
 };
 
 } // namespace
 
-std::unique_ptr<Pass> createEntryPointsPass(bool program) {
-  return std::make_unique<EntryPoints>(program);
+std::unique_ptr<Pass> createEntryPointsPass(bool program, bool profile) {
+  return std::make_unique<EntryPoints>(program, profile);
 }
 
 } // namespace cornu::codegen

@@ -9,7 +9,11 @@
 #include "runtime/core/Philox.h"
 #include "runtime/host/Commands.h"
 #include "runtime/host/Json.h"
+#include "runtime/host/Peak.h"
+#include "runtime/host/Profile.h"
 #include "runtime/include/cornu/parallel.h"
+
+#include <stdio.h>
 
 namespace cornu::runtime {
 
@@ -127,6 +131,40 @@ static Error measure(Call call, double seconds, Timing &timing) {
   return success();
 }
 
+/// After the timing, which a profile would disturb.
+template <typename Call>
+static Error profileRuns(const cornu_model &model, const Arguments &arguments,
+                         const char *entry, int64_t batch, double seconds,
+                         Call call) {
+  Roofline roofline;
+  double gflops = 0, gbs = 0;
+  if (Error error = arguments.number("--peak-gflops", gflops))
+    return error;
+  if (Error error = arguments.number("--peak-gbs", gbs))
+    return error;
+  roofline.flops = gflops > 0 ? gflops * 1e9
+                              : measureClock() *
+                                    double(model.profile->flops_per_cycle) *
+                                    double(cornu_worker_count());
+  roofline.bytes = gbs > 0 ? gbs * 1e9 : measureBandwidth();
+  Recorder recorder(*model.profile);
+  double start = now();
+  do {
+    recorder.begin();
+    Error error = call();
+    recorder.end();
+    if (error)
+      return error;
+  } while (recorder.hasRoom() && now() - start < seconds);
+  if (recorder.overflowed())
+    fprintf(stderr,
+            "note: a run calls more than %llu kernels; the profile has the "
+            "first\n",
+            static_cast<unsigned long long>(Recorder::kCapacity));
+  printKernels(recorder, batch, roofline, arguments.has("--json"));
+  return writeTrace(arguments.text("--profile"), recorder, entry, batch);
+}
+
 static void printTiming(const cornu_model &model, const Arguments &arguments,
                         std::string_view mode, int64_t batch,
                         const Timing &timing) {
@@ -163,6 +201,11 @@ Error benchCommand(const cornu_model &model, const Arguments &arguments) {
     return failure("'%s' was compiled without training code; compile it with "
                    "a loss and an optimizer and without --inference-only",
                    model.name);
+  bool profile = arguments.has("--profile");
+  if (profile && !model.profile)
+    return failure("'%s' was compiled without marks of its kernels; compile it "
+                   "with 'cornu compile --profile'",
+                   model.name);
   int64_t size, seed = 0;
   double seconds = 1;
   if (Error error = readBatchSize(model, arguments, size))
@@ -183,7 +226,16 @@ Error benchCommand(const cornu_model &model, const Arguments &arguments) {
   PhiloxSequence random(uint64_t(seed), /*stream=*/0);
   for (int32_t i = 0; i < model.num_inputs; ++i)
     fillRandom(model.inputs[i], size, false, random, batch.input(i));
-  Timing timing;
+  auto run = [&](auto step) -> Error {
+    Timing timing;
+    if (Error error = measure(step, seconds, timing))
+      return error;
+    printTiming(model, arguments, mode, size, timing);
+    return profile
+               ? profileRuns(model, arguments, train ? "train_step" : "predict",
+                             size, seconds, step)
+               : success();
+  };
   if (train) {
     for (int32_t i = 0; i < model.num_targets; ++i)
       fillRandom(model.targets[i], size, true, random, batch.target(i));
@@ -193,7 +245,7 @@ Error benchCommand(const cornu_model &model, const Arguments &arguments) {
                                             batch.targets(), size, nullptr,
                                             session.scratch()));
     };
-    if (Error error = measure(step, seconds, timing))
+    if (Error error = run(step))
       return error;
   } else {
     Vector<Owned<Block>> outputs;
@@ -209,10 +261,9 @@ Error benchCommand(const cornu_model &model, const Arguments &arguments) {
       return session.check(model.predict(session.state(), batch.inputs(), size,
                                          pointers.data(), session.scratch()));
     };
-    if (Error error = measure(step, seconds, timing))
+    if (Error error = run(step))
       return error;
   }
-  printTiming(model, arguments, mode, size, timing);
   return success();
 }
 

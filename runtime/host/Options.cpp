@@ -44,6 +44,13 @@ constexpr Option kOptions[] = {
     {"--log", "F.csv|F.jsonl", Fit, "append a line for each epoch"},
     {"--mode", "infer|train", Bench, "what to time (infer)"},
     {"--min-seconds", "S", Bench, "time at least this long (1)"},
+    {"--profile", "F.json", Bench,
+     "write when which kernel ran, for Perfetto and chrome://tracing, and "
+     "print a table; needs 'cornu compile --profile'"},
+    {"--peak-gflops", "X", Bench,
+     "the machine's limit for that table, instead of the measured clock times "
+     "the multiply-adds of a cycle"},
+    {"--peak-gbs", "X", Bench, "likewise for the memory"},
     {"--seed", "N", kData | Bench,
      "of initial weights, shuffling and dropout (0)"},
     {"--threads", "N", kData | Bench,

@@ -160,6 +160,7 @@ bool readOptions(const Arguments &arguments, llvm::StringRef model,
   options.machine.assembly = options.assembly;
   options.stages.inferenceOnly = arguments.has("--inference-only");
   options.stages.program = options.output == Output::Executable;
+  options.stages.profile = arguments.has("--profile");
   if (arguments.has("--batch")) {
     int64_t batch = 0;
     if (arguments.value("--batch").getAsInteger(10, batch) || batch < 1 ||
@@ -350,6 +351,7 @@ constexpr Option options[] = {
     {"--memory-report", "[json]", "Print what takes how much memory"},
     {"--report", "[json]",
      "Print the kernels of each entry: operations, bytes, strategy, layers"},
+    {"--profile", "", "Make a program that 'NAME bench --profile' can watch"},
 };
 
 } // namespace

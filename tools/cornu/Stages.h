@@ -30,6 +30,8 @@ struct StageOptions {
   int64_t batch = 0;
   /// The module becomes a program: libcornu's main finds its descriptor.
   bool program = false;
+  /// Entries call a hook before each kernel.
+  bool profile = false;
 };
 
 /// Runs what lies between the module's stage and `last`. Fails after a

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-#define CORNU_ABI_VERSION 1u
+#define CORNU_ABI_VERSION 2u
 /* Every block that the caller provides starts at a multiple of this. */
 #define CORNU_ALIGNMENT 64u
 
@@ -67,6 +67,33 @@ typedef struct cornu_layer {
   const char *output_shape; /* "(None, 64)" */
   int64_t parameters;
 } cornu_layer;
+
+/* A kernel: a function inside the model that does a part of its work. */
+typedef struct cornu_kernel {
+  const char *name;     /* "kernel_4" */
+  const char *strategy; /* "contraction 6x16, packed": how it is computed */
+  const char *layers;   /* "conv, pool": the layers it comes from */
+} cornu_kernel;
+
+/* A place in an entry that calls a kernel. Floating-point operations and bytes
+ * moved by one call are fixed + per_sample * batch; zero where not known. */
+typedef struct cornu_kernel_call {
+  int32_t kernel;    /* a row of the kernels */
+  const char *entry; /* "train_step" */
+  int64_t flops, flops_per_sample;
+  int64_t bytes, bytes_per_sample;
+} cornu_kernel_call;
+
+/* What a model compiled with --profile says while it runs: where *hook is not
+ * null, it is called before each kernel, on the thread that called the entry,
+ * with the row of the call. For all of the model's states. */
+typedef struct cornu_profile {
+  int32_t num_kernels, num_calls;
+  const cornu_kernel *kernels;
+  const cornu_kernel_call *calls;
+  int64_t flops_per_cycle; /* of the multiply-adds of a core */
+  void (**hook)(int32_t call);
+} cornu_profile;
 
 /* Bytes of scratch memory that an entry point needs:
  *   fixed + per_sample * batch + per_worker * workers
@@ -134,6 +161,8 @@ typedef struct cornu_model {
   /* Current results of the metrics, num_metrics floats. Scratch:
    * evaluate_scratch, for any batch. */
   int (*metric_results)(const void *state, float *metrics, void *scratch);
+
+  const cornu_profile *profile; /* NULL unless compiled with --profile */
 } cornu_model;
 
 #ifdef __cplusplus

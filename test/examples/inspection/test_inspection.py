@@ -66,6 +66,47 @@ def test_memory_report(cornu, tmp_path):
     json.loads(report)
 
 
+def test_profile(cornu, tmp_path):
+    """A trace and a table name the kernels that the report names."""
+    report = json.loads(run(cornu, "compile", MODEL, "--profile", "--report=json", "-o", tmp_path / "m").out)
+    for mode, entry in (("infer", "predict"), ("train", "train_step")):
+        trace = tmp_path / f"{mode}.json"
+        options = [f"--mode={mode}", "--batch-size=8", "--threads=1", "--min-seconds=0.05", f"--profile={trace}"]
+        timing, *rows = run(tmp_path / "m", "bench", *options, "--json").json()
+        kernels = {row["kernel"]: row for row in report["entries"][entry]}
+        assert {row["kernel"] for row in rows} == set(kernels)
+        assert abs(sum(row["share"] for row in rows) - 1) < 0.2
+        for row in rows:
+            expected = kernels[row["kernel"]]
+            assert row["calls"] == expected["calls"] and row["strategy"] == expected["strategy"]
+            assert row["flops"] == pytest.approx(expected["flops"] + 8 * expected["flops_per_sample"])
+            assert row["layers"] == ", ".join(expected["layers"])
+
+        events = [event for event in json.loads(trace.read_text())["traceEvents"] if event["ph"] == "X"]
+        runs = [event for event in events if event["name"] == entry]
+        assert len(runs) >= 1 and {event["name"] for event in events} == set(kernels) | {entry}
+        # Kernels lie one after another within their run, and fill it.
+        first = runs[0]
+        inside = [e for e in events if e is not first and first["ts"] <= e["ts"] and e["ts"] + e["dur"] <= first["ts"] + first["dur"] + 0.002]
+        assert len(inside) == sum(row["calls"] for row in kernels.values())
+        for before, after in zip(inside, inside[1:]):
+            assert abs(before["ts"] + before["dur"] - after["ts"]) < 0.003
+        assert abs(inside[-1]["ts"] + inside[-1]["dur"] - first["ts"] - first["dur"]) < 0.003
+        table = run(tmp_path / "m", "bench", *options, "--peak-gflops=100", "--peak-gbs=10").out
+        assert "at most 100 G FLOP/s and 10 G B/s" in table and rows[0]["kernel"] in table
+
+
+def test_profile_needs_marks(digits, tmp_path):
+    result = run(digits, "bench", f"--profile={tmp_path / 't.json'}", code=1)
+    assert "cornu compile --profile" in result.err and not (tmp_path / "t.json").exists()
+
+
+def test_kernel_report(cornu, tmp_path):
+    text = run(cornu, "compile", MODEL, "--report", "-o", tmp_path / "m").out
+    for part in ("predict:", "evaluate_step:", "train_step:", "contraction", "conv2d_1", "dense"):
+        assert part in text, text
+
+
 def test_summary_is_keras_s(cornu):
     text = run(cornu, "summary", MODEL).out
     for part in ("conv2d (Conv2D)", "(None, 8, 8, 16)", "32,832", "Total params: 114,848", "Optimizer params: 76,566", "Trainable params: 38,282", "Non-trainable params: 0"):

@@ -191,4 +191,5 @@ const cornu_model cornu_program = {CORNU_ABI_VERSION,
                                    0,
                                    NULL,
                                    NULL,
-                                   metric_results};
+                                   metric_results,
+                                   NULL};

@@ -1,0 +1,19 @@
+//===- Peak.h - What the machine could do ---------------------------------===//
+#ifndef CORNU_RUNTIME_HOST_PEAK_H
+#define CORNU_RUNTIME_HOST_PEAK_H
+
+#include <stdint.h>
+
+namespace cornu::runtime {
+
+/// Cycles a second of the core this runs on, measured in some milliseconds by
+/// a chain of additions, of which each takes one.
+double measureClock();
+
+/// Bytes a second that all workers read from memory, measured in some tenths
+/// of a second on a block that no cache holds.
+double measureBandwidth();
+
+} // namespace cornu::runtime
+
+#endif // CORNU_RUNTIME_HOST_PEAK_H
