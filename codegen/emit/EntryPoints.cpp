@@ -19,6 +19,7 @@
 #include "codegen/emit/Descriptor.h"
 #include "codegen/emit/KernelCalls.h"
 #include "codegen/emit/Passes.h"
+#include "codegen/emit/SerialRuntime.h"
 #include "codegen/emit/Values.h"
 #include "dialect/nn/NN.h"
 #include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
@@ -52,7 +53,6 @@ private:
                                         const cornu_scratch &scratch);
   FailureOr<LLVM::LLVMFuncOp> buildApplyGradients();
   FailureOr<LLVM::LLVMFuncOp> buildMetricResults();
-  void addSerialRuntime();
 
   //===--- Their parts ----------------------------------------------------===//
   /// `int NAME_<suffix>(arguments)`; leaves the builder in its body, which
@@ -382,41 +382,6 @@ FailureOr<LLVM::LLVMFuncOp> EntryBuilder::buildMetricResults() {
   return function;
 }
 
-/// The weak definitions of parallel.h, with which an object links alone.
-void EntryBuilder::addSerialRuntime() {
-  auto define = [&](StringRef name, Type result, ArrayRef<Type> arguments,
-                    llvm::function_ref<void(Block *)> body) {
-    if (auto declared = symbols.lookup<LLVM::LLVMFuncOp>(name))
-      symbols.erase(declared);
-    b.setInsertionPointToEnd(module.getBody());
-    auto function = LLVM::LLVMFuncOp::create(
-        b, loc(), name, LLVM::LLVMFunctionType::get(result, arguments),
-        LLVM::Linkage::Weak);
-    setBaselineCpu(function, target);
-    Block *block = function.addEntryBlock(b);
-    b.setInsertionPointToStart(block);
-    body(block);
-    symbols.insert(function);
-  };
-  Type none = LLVM::LLVMVoidType::get(b.getContext());
-  define(
-      "cornu_parallel_for", none, {pointer, pointer, i64}, [&](Block *block) {
-        Value task = block->getArgument(0), context = block->getArgument(1);
-        Value worker = constant(0);
-        auto type = LLVM::LLVMFunctionType::get(none, {pointer, i64, i64});
-        scf::ForOp::create(
-            b, loc(), worker, block->getArgument(2), constant(1), ValueRange{},
-            [&](OpBuilder &b, Location loc, Value i, ValueRange) {
-              LLVM::CallOp::create(b, loc, type,
-                                   ValueRange{task, context, i, worker});
-              scf::YieldOp::create(b, loc);
-            });
-        LLVM::ReturnOp::create(b, loc(), ValueRange{});
-      });
-  define("cornu_worker_count", i64, {},
-         [&](Block *) { LLVM::ReturnOp::create(b, loc(), constant(1)); });
-}
-
 LogicalResult EntryBuilder::build(const ProfileTable *profile, bool program) {
   cpuCheck = addCpuCheck(module, target);
   EntryFunctions entries;
@@ -436,7 +401,7 @@ LogicalResult EntryBuilder::build(const ProfileTable *profile, bool program) {
     return failure();
   if (entries.evaluateStep)
     entries.resetMetrics = buildResetMetrics();
-  addSerialRuntime();
+  addSerialRuntime(module, target);
   addDescriptor(module, model, entries, profile, program);
   // Nothing else is seen from outside: LLVM drops it where it is not used.
   auto internal =

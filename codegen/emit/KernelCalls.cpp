@@ -15,17 +15,24 @@ std::vector<KernelCall> kernelCalls(ModuleOp module) {
   std::vector<KernelCall> calls;
   for (auto entry : module.getOps<func::FuncOp>())
     if (entry->hasAttr(buffer::kEntryAttr))
-      entry.walk([&](func::CallOp call) {
-        auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());
-        if (kernel && kernel->hasAttr(lower::kKernelAttr))
-          calls.push_back({entry, kernel, call, buffer::describedWork(call)});
+      entry.walk([&](Operation *op) {
+        func::FuncOp kernel;
+        if (auto call = dyn_cast<func::CallOp>(op)) {
+          kernel = symbols.lookup<func::FuncOp>(call.getCallee());
+          if (!kernel || !kernel->hasAttr(lower::kKernelAttr))
+            return;
+        } else if (!isa<memref::CopyOp>(op)) {
+          return;
+        }
+        calls.push_back({entry, kernel, op, buffer::describedWork(op)});
       });
   return calls;
 }
 
 std::vector<std::string> layersOf(func::FuncOp kernel) {
   std::vector<std::string> names;
-  if (auto layers = kernel->getAttrOfType<ArrayAttr>("nn.layers"))
+  if (auto layers =
+          !kernel ? ArrayAttr() : kernel->getAttrOfType<ArrayAttr>("nn.layers"))
     for (auto name : layers.getAsRange<StringAttr>())
       names.push_back(name.str());
   return names;
@@ -35,7 +42,7 @@ void dropKernelNotes(ModuleOp module) {
   for (auto function : module.getOps<func::FuncOp>()) {
     function->removeAttr(CodegenDialect::kStrategiesAttr);
     function.walk(
-        [](func::CallOp call) { call->removeAttr(buffer::kWorkAttr); });
+        [](Operation *op) { op->removeDiscardableAttr(buffer::kWorkAttr); });
   }
 }
 

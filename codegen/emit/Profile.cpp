@@ -63,8 +63,7 @@ ProfileTable addProfileHook(ModuleOp module) {
   for (KernelCall &call : calls) {
     auto [row, isNew] = rows.try_emplace(call.kernel, table.kernels.size());
     if (isNew)
-      table.kernels.push_back({call.kernel.getName().str(),
-                               strategyText(call.kernel),
+      table.kernels.push_back({call.name().str(), strategyText(call.kernel),
                                llvm::join(layersOf(call.kernel), ", ")});
     addMark(call.call, table.calls.size());
     table.calls.push_back({row->second, call.entry.getName().str(),

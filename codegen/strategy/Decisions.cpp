@@ -49,6 +49,8 @@ static std::string textOf(NestAttr strategy) {
 }
 
 std::string strategyText(func::FuncOp kernel) {
+  if (!kernel)
+    return {};
   auto strategies =
       kernel->getAttrOfType<ArrayAttr>(CodegenDialect::kStrategiesAttr);
   if (!strategies)

@@ -21,7 +21,7 @@ void rememberStrategies(mlir::func::FuncOp kernel);
 
 /// In words: "contraction 6x16, packed, winograd 4x4; map 16": the register
 /// tile of a contraction, the tile and lanes of a nest. Empty if the kernel
-/// remembers none.
+/// remembers none, or is null.
 std::string strategyText(mlir::func::FuncOp kernel);
 
 } // namespace cornu::codegen

@@ -1,6 +1,7 @@
 //===- DescribeKernels.cpp - The work of each kernel call -----------------===//
 //
-// Writes the attribute `cornu.work` (KernelWork.h) on the calls of entries, for
+// Writes the attribute `cornu.work` (KernelWork.h) on the calls and copies of
+// entries, for
 // `cornu compile --report` and profiles. Codegen rewrites the kernels; what a
 // call asks for is known before.
 //
@@ -24,21 +25,29 @@ struct DescribeKernels : PassWrapper<DescribeKernels, OperationPass<ModuleOp>> {
 
   StringRef getArgument() const override { return "buffer-describe-kernels"; }
   StringRef getDescription() const override {
-    return "Write on each call of a kernel what it computes and moves";
+    return "Write on calls of kernels and on copies what they compute and move";
   }
 
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
     for (auto entry : getOperation().getOps<func::FuncOp>())
       if (entry->hasAttr(kEntryAttr))
-        entry.walk([&](func::CallOp call) {
-          auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());
-          if (!kernel || !kernel->hasAttr(lower::kKernelAttr) ||
-              kernel.isExternal())
-            return;
-          if (std::optional<Work> work = workOf(call, kernel))
-            call->setAttr(kWorkAttr, attributeOf(*work));
+        entry.walk([&](Operation *op) {
+          if (std::optional<Work> work = workOfOp(op, symbols))
+            op->setAttr(kWorkAttr, attributeOf(*work));
         });
+  }
+
+  static std::optional<Work> workOfOp(Operation *op, SymbolTable &symbols) {
+    if (auto copy = dyn_cast<memref::CopyOp>(op))
+      return workOf(copy);
+    auto call = dyn_cast<func::CallOp>(op);
+    if (!call)
+      return std::nullopt;
+    auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());
+    bool described =
+        kernel && kernel->hasAttr(lower::kKernelAttr) && !kernel.isExternal();
+    return described ? workOf(call, kernel) : std::nullopt;
   }
 
   DictionaryAttr attributeOf(const Work &work) {

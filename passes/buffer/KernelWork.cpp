@@ -35,6 +35,11 @@ static int64_t flopsOf(Operation *op) {
          !isa<CastOpInterface>(op);
 }
 
+static Amount amountOf(BatchMultiple multiple) {
+  int64_t value = llvm::divideCeil(multiple.numerator, multiple.denominator);
+  return multiple.scales ? Amount{0, value} : Amount{value, 0};
+}
+
 namespace {
 
 /// Walks a kernel in its order.
@@ -54,11 +59,7 @@ private:
 
   Amount amount(Multiple multiple) {
     known &= multiple.has_value();
-    if (!multiple)
-      return {};
-    int64_t value =
-        llvm::divideCeil(multiple->numerator, multiple->denominator);
-    return multiple->scales ? Amount{0, value} : Amount{value, 0};
+    return multiple ? amountOf(*multiple) : Amount{};
   }
   Multiple sizeOf(Value memref, int64_t dim) {
     return batchMultiple(memref, dim, sizes);
@@ -213,11 +214,9 @@ std::optional<Work> WorkCounter::result() {
   return known ? std::optional(work) : std::nullopt;
 }
 
-std::optional<Work> workOf(func::CallOp call, func::FuncOp kernel) {
-  WorkCounter counter(call);
-  counter.visit(kernel.getBody().front(), BatchMultiple{});
-  std::optional<Work> work = counter.result();
-  for (auto loop = call->getParentOfType<scf::ForOp>(); loop && work;
+/// The loops around an op of an entry repeat it.
+static std::optional<Work> inLoops(Operation *op, std::optional<Work> work) {
+  for (auto loop = op->getParentOfType<scf::ForOp>(); loop && work;
        loop = loop->getParentOfType<scf::ForOp>()) {
     std::optional<APInt> times = loop.getStaticTripCount();
     if (!times)
@@ -227,8 +226,27 @@ std::optional<Work> workOf(func::CallOp call, func::FuncOp kernel) {
   return work;
 }
 
-std::optional<Work> describedWork(Operation *call) {
-  auto work = call->getAttrOfType<DictionaryAttr>(kWorkAttr);
+std::optional<Work> workOf(func::CallOp call, func::FuncOp kernel) {
+  WorkCounter counter(call);
+  counter.visit(kernel.getBody().front(), BatchMultiple{});
+  return inLoops(call, counter.result());
+}
+
+std::optional<Work> workOf(memref::CopyOp copy) {
+  auto type = cast<MemRefType>(copy.getSource().getType());
+  Multiple bytes = BatchMultiple{
+      2 * int64_t(llvm::divideCeil(type.getElementTypeBitWidth(), 8))};
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    bytes = multiply(bytes, batchMultiple(copy.getSource(), dim));
+  if (!bytes)
+    return std::nullopt;
+  Work work;
+  work.bytes = amountOf(*bytes);
+  return inLoops(copy, work);
+}
+
+std::optional<Work> describedWork(Operation *op) {
+  auto work = op->getAttrOfType<DictionaryAttr>(kWorkAttr);
   if (!work)
     return std::nullopt;
   auto number = [&](StringRef key) {

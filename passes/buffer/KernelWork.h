@@ -13,6 +13,7 @@
 #define CORNU_PASSES_BUFFER_KERNELWORK_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include <optional>
 
 namespace cornu::buffer {
@@ -55,8 +56,11 @@ struct Work {
 /// batch.
 std::optional<Work> workOf(mlir::func::CallOp call, mlir::func::FuncOp kernel);
 
-/// The work that `buffer-describe-kernels` has written on a call.
-std::optional<Work> describedWork(mlir::Operation *call);
+/// The same of a copy in an entry, which is not in a kernel.
+std::optional<Work> workOf(mlir::memref::CopyOp copy);
+
+/// The work that `buffer-describe-kernels` has written on a call or a copy.
+std::optional<Work> describedWork(mlir::Operation *op);
 
 } // namespace cornu::buffer
 

@@ -18,11 +18,13 @@ namespace {
 
 /// All calls of a kernel in one entry.
 struct Row {
+  std::string name;
   int64_t calls = 0;
   /// Of all calls; nothing if that of one is not known.
   std::optional<buffer::Work> work = buffer::Work{};
 };
 
+/// By kernel; null for copies.
 using Rows = llvm::MapVector<func::FuncOp, Row>;
 
 class Report {
@@ -61,6 +63,7 @@ Report::Report(ModuleOp module) : target(codegen::Target::of(module)) {
     if (entry == entries.end())
       continue;
     Row &row = entry->second[call.kernel];
+    row.name = call.name().str();
     row.calls += call.work ? call.work->calls : 1;
     if (!call.work || !row.work) {
       row.work = std::nullopt;
@@ -119,7 +122,7 @@ std::string Report::asText() {
                         : std::string("?");
       };
       using buffer::Amount, buffer::Work;
-      line(kernel.getName(), row.calls, amount(&Work::flops, &Amount::fixed),
+      line(row.name, row.calls, amount(&Work::flops, &Amount::fixed),
            amount(&Work::flops, &Amount::perSample),
            amount(&Work::bytes, &Amount::fixed),
            amount(&Work::bytes, &Amount::perSample),
@@ -139,7 +142,7 @@ std::string Report::asJson() {
     llvm::json::Array list;
     for (auto &[kernel, row] : rows) {
       llvm::json::Object object{
-          {"kernel", kernel.getName()},
+          {"kernel", row.name},
           {"calls", row.calls},
           {"strategy", codegen::strategyText(kernel)},
           {"layers", llvm::json::Array(codegen::layersOf(kernel))}};

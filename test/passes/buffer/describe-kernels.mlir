@@ -58,12 +58,17 @@ func.func @predict(%x: memref<?x8x2xf32>, %w: memref<3x2x4xf32>, %y: memref<?x6x
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c7 = arith.constant 7 : index
+  %n = memref.dim %x, %c0 : memref<?x8x2xf32>
   scf.for %i = %c0 to %c7 step %c1 {
     // CHECK: call @clip{{.*}} {cornu.work = {bytes = 192 : i64, bytes_per_sample = 0 : i64, calls = 7 : i64, flops = 12 : i64, flops_per_sample = 0 : i64}}
     func.call @clip(%z, %scratch) : (memref<4x3xf64>, memref<?xi8>) -> ()
   }
   // CHECK: call @gather{{.*}} {cornu.work = {bytes = 0 : i64, bytes_per_sample = 36 : i64, calls = 1 : i64, flops = 0 : i64, flops_per_sample = 0 : i64}}
   call @gather(%table, %rows, %found, %scratch) : (memref<1000x4xf32>, memref<?xi32>, memref<?x4xf32>, memref<?xi8>) -> ()
+  // CHECK: memref.copy {{.*}} {cornu.work = {bytes = 0 : i64, bytes_per_sample = 96 : i64, calls = 1 : i64, flops = 0 : i64, flops_per_sample = 0 : i64}}
+  %part = memref.subview %x[0, 1, 0] [%n, 6, 2] [1, 1, 1] : memref<?x8x2xf32> to memref<?x6x2xf32, strided<[16, 2, 1], offset: 2>>
+  %copied = memref.view %scratch[%c0][%n] : memref<?xi8> to memref<?x6x2xf32>
+  memref.copy %part, %copied : memref<?x6x2xf32, strided<[16, 2, 1], offset: 2>> to memref<?x6x2xf32>
   return
 }
 }
