@@ -120,6 +120,9 @@ def measure_rows(model, threads, rows, names, version, options):
         for mode, batch in rows:
             able = [p for p in players if p.name == "cornu" or mode in peers.PEERS[p.name].modes
                     and (p.name == "openblas") <= (model == "matmul_1024")]
+            for player in players:
+                if player not in able:
+                    player.stop()  # its memory is wanted by the others
             work = {"model": str(path), "folder": str(folder), "mode": mode, "batch": batch}
             results = turns.measure(work, able, options.bursts, options.seconds, options.cap)
             with np.load(folder / f"b{batch}.npz") as file:
