@@ -67,6 +67,16 @@ static constexpr OptimizerEntry kOptimizers[] = {
      SlotOrder::Interleaved, "momentum velocity"},
     {"Lion", "lion", "learning_rate=0.001 beta_1=0.9 beta_2=0.99",
      SlotOrder::Blocks, "momentum"},
+    {"Adafactor", "adafactor",
+     "learning_rate=0.001 beta_2_decay=-0.8 epsilon_1=1e-30 epsilon_2=0.001 "
+     "clip_threshold=1",
+     SlotOrder::Interleaved, "row column velocity"},
+    {"Muon", "muon",
+     "learning_rate=0.001 adam_beta_1=0.9 adam_beta_2=0.999 "
+     "adam_weight_decay=0.004 epsilon=1e-7 weight_decay=0.004 muon_a=3.4445 "
+     "muon_b=-4.775 muon_c=2.0315 adam_lr_ratio=1 momentum=0.95 ns_steps=5 "
+     "nesterov=true rms_rate=0.2",
+     SlotOrder::Interleaved, "momentum velocity"},
 };
 
 // Keys of every optimizer.
@@ -91,12 +101,14 @@ static const OptimizerEntry *findOptimizer(StringRef name) {
   return nullptr;
 }
 
-static void addDefaults(Builder &b, StringRef defaults, NamedAttrList &out) {
+// What the configuration says is null stays without a value.
+static void addDefaults(Builder &b, StringRef defaults, const Json &config,
+                        NamedAttrList &out) {
   SmallVector<StringRef> pairs;
   defaults.split(pairs, ' ', -1, /*KeepEmpty=*/false);
   for (StringRef pair : pairs) {
     auto [key, text] = pair.split('=');
-    if (out.get(key))
+    if (out.get(key) || config.has(key))
       continue;
     double number = 0;
     if (text == "true" || text == "false")
@@ -121,6 +133,28 @@ static Attribute scheduleAttribute(ModelBuilder &model, const Json &json) {
     members = NamedAttrList(config);
   members.set("class_name", model.builder.getStringAttr(name));
   return members.getDictionary(&model.context);
+}
+
+// Muon leaves to Adam what is no matrix, embeddings, and layers by their names.
+static ArrayAttr adamVariables(ModelBuilder &model, const Json &config) {
+  const Json &excluded = config.at("exclude_layers");
+  for (const Json *item : excluded.items())
+    if (item->str().find_first_of("\\^$.|?*+()[]{}") != StringRef::npos)
+      model.diagnostics.error({}, item,
+                              "patterns in exclude_layers are not supported",
+                              "give plain parts of the variables' names");
+  bool embeddings = config.at("exclude_embeddings").asBool().value_or(true);
+  SmallVector<Attribute> paths;
+  for (const Variable *variable : model.sortedVariables()) {
+    StringRef path = variable->path;
+    bool adam = variable->shape.size() != 2 ||
+                (embeddings && path.contains_insensitive("embedding"));
+    for (const Json *item : excluded.items())
+      adam |= path.contains(item->str());
+    if (adam && variable->kind == nn::VariableKind::trainable)
+      paths.push_back(model.builder.getStringAttr(path));
+  }
+  return model.builder.getArrayAttr(paths);
 }
 
 static void checkNumbers(ModelBuilder &model, const Json &config) {
@@ -196,6 +230,15 @@ public:
     Variable variable;
     variable.path = ("optimizer/" + of.path + "/" + name).str();
     variable.shape = of.shape;
+    // Adafactor's factors lack one of the last two axes. For what has less
+    // than two, Keras's file has an unused number.
+    size_t lacks = name == "row" ? 1 : name == "column" ? 2 : 0;
+    if (lacks && of.shape.size() < 2) {
+      ++next;
+      return;
+    }
+    if (lacks)
+      variable.shape.erase(variable.shape.end() - lacks);
     variable.type = of.type;
     add(std::move(variable));
   }
@@ -268,9 +311,12 @@ static void readState(ModelBuilder &model, const OptimizerEntry &entry,
     (block || entry.order == SlotOrder::Blocks ? apart : together)
         .push_back(name);
   }
+  auto adam = optimizer.getAs<ArrayAttr>("adam_variables");
   for (Variable *variable : reader.getTrainable())
     for (StringRef slot : together)
-      reader.slot(*variable, slot);
+      if (slot != "velocity" || !adam ||
+          llvm::is_contained(adam, b.getStringAttr(variable->path)))
+        reader.slot(*variable, slot);
   for (StringRef slot : apart)
     reader.block(slot);
   if (entry.className == "Nadam")
@@ -318,12 +364,10 @@ void cornu::frontend::importOptimizer(ModelBuilder &model) {
                             "the learning rate must be a number or a schedule");
     return;
   }
-  // An explicit null is no weight decay, where a default would give one.
-  bool nullDecay = config.has("weight_decay") && !members.get("weight_decay");
-  addDefaults(b, entry->defaults, members);
-  addDefaults(b, kCommonDefaults, members);
-  if (nullDecay)
-    members.erase("weight_decay");
+  addDefaults(b, entry->defaults, config, members);
+  addDefaults(b, kCommonDefaults, config, members);
+  if (entry->className == "Muon")
+    members.set("adam_variables", adamVariables(model, config));
   members.set("name", b.getStringAttr(entry->name));
   members.set("class_name", b.getStringAttr(entry->className));
   DictionaryAttr optimizer = members.getDictionary(&model.context);

@@ -58,6 +58,12 @@ std::optional<Config> Config::nested(StringRef key) const {
   return std::nullopt;
 }
 
+bool Config::lists(StringRef key, StringRef text) const {
+  auto array = keys.getAs<ArrayAttr>(key);
+  return array && llvm::any_of(array.getAsRange<StringAttr>(),
+                               [&](StringAttr item) { return item == text; });
+}
+
 //===----------------------------------------------------------------------===//
 // State
 //===----------------------------------------------------------------------===//
@@ -208,7 +214,8 @@ static Value average(const Math &m, const Config &config, OptimizerState &state,
 
 static const OptimizerEntry *findOptimizer(StringRef name) {
   for (ArrayRef<OptimizerEntry> table :
-       {momentumOptimizers(), adamOptimizers(), adaptiveOptimizers()})
+       {momentumOptimizers(), adamOptimizers(), adaptiveOptimizers(),
+        matrixOptimizers()})
     for (const OptimizerEntry &entry : table)
       if (entry.name.equals_insensitive(name))
         return &entry;
@@ -228,7 +235,8 @@ LogicalResult buildOptimizerStep(ModuleOp module, OpBuilder &builder,
                                << "' is not supported; supported are ";
     SmallVector<StringRef> names;
     for (ArrayRef<OptimizerEntry> table :
-         {momentumOptimizers(), adamOptimizers(), adaptiveOptimizers()})
+         {momentumOptimizers(), adamOptimizers(), adaptiveOptimizers(),
+          matrixOptimizers()})
       for (const OptimizerEntry &known : table)
         names.push_back(known.name);
     return error << llvm::join(names, ", ");
@@ -259,8 +267,10 @@ LogicalResult buildOptimizerStep(ModuleOp module, OpBuilder &builder,
   SmallVector<Trained> variables(trained);
   Accumulation accumulation = accumulate(m, config, state, next, variables);
   clip(m, config, variables);
-  double decay = config.number("weight_decay", entry->weightDecay);
   for (const Trained &v : variables) {
+    double decay = entry->decayOf
+                       ? entry->decayOf(config, v)
+                       : config.number("weight_decay", entry->weightDecay);
     Update update(builder,
                   NameLoc::get(builder.getStringAttr("optimizer/" + v.path)),
                   config, state, v.path);

@@ -50,6 +50,8 @@ public:
   bool flag(llvm::StringRef key, bool otherwise = false) const;
   llvm::SmallVector<double> numbers(llvm::StringRef key) const;
   std::optional<Config> nested(llvm::StringRef key) const;
+  /// Whether a list of strings holds this one.
+  bool lists(llvm::StringRef key, llvm::StringRef text) const;
 
 private:
   mlir::DictionaryAttr keys;
@@ -124,12 +126,19 @@ struct OptimizerEntry {
   UpdateRule rule;
   double learningRate; // Keras's defaults
   double weightDecay = 0;
+  /// Where the weight decay is not the same for all variables.
+  double (*decayOf)(const Config &, const struct Trained &) = nullptr;
 };
 
 /// The optimizers of one file.
 llvm::ArrayRef<OptimizerEntry> momentumOptimizers(); // SGD, RMSprop, Lion
 llvm::ArrayRef<OptimizerEntry> adamOptimizers();     // Adam, AdamW, Nadam, ...
 llvm::ArrayRef<OptimizerEntry> adaptiveOptimizers(); // Adagrad, Adadelta, Ftrl
+llvm::ArrayRef<OptimizerEntry> matrixOptimizers();   // Adafactor, Muon
+
+/// Adam's rule with these decays of the moments and learning rate.
+mlir::Value adamStep(Update &update, double beta1, double beta2,
+                     mlir::Value learningRate);
 
 /// The learning rate of a schedule at `iteration` (a float scalar), or null
 /// if the schedule is unknown.

@@ -24,18 +24,22 @@ static double beta2(const Update &u) { return u.number("beta_2", 0.999); }
 static double epsilon(const Update &u) { return u.number("epsilon", 1e-7); }
 
 // w -= m alpha / (sqrt(v) + eps), alpha = lr sqrt(1 - b2^k) / (1 - b1^k)
-static Value adam(Update &u) {
+Value adamStep(Update &u, double beta1, double beta2, Value learningRate) {
   Value alpha = u.divide(
-      u.multiply(u.learningRate, u.sqrt(u.oneMinus(u.powerOfStep(beta2(u))))),
-      u.oneMinus(u.powerOfStep(beta1(u))));
-  Value m = moment(u, "momentum", u.gradient, beta1(u));
-  Value v = moment(u, "velocity", u.square(u.gradient), beta2(u));
+      u.multiply(learningRate, u.sqrt(u.oneMinus(u.powerOfStep(beta2)))),
+      u.oneMinus(u.powerOfStep(beta1)));
+  Value m = moment(u, "momentum", u.gradient, beta1);
+  Value v = moment(u, "velocity", u.square(u.gradient), beta2);
   if (u.config.flag("amsgrad")) {
     v = u.maximum(u.slot("velocity_hat"), v);
     u.assignSlot("velocity_hat", v);
   }
   return u.subtract(
       u.variable, u.divide(u.multiply(m, alpha), u.add(u.sqrt(v), epsilon(u))));
+}
+
+static Value adam(Update &u) {
+  return adamStep(u, beta1(u), beta2(u), u.learningRate);
 }
 
 // u = max(b2 u, |g|), w -= lr m / ((1 - b1^k)(u + eps))

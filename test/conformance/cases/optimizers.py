@@ -54,6 +54,14 @@ optimizer("ftrl_regularized", "Ftrl", learning_rate=0.1, l1_regularization_stren
 optimizer("lamb", "Lamb", learning_rate=0.01)
 optimizer("lamb_options", "Lamb", learning_rate=0.02, beta_1=0.8, beta_2=0.95, epsilon=1e-4, weight_decay=0.1)
 
+optimizer("adafactor", "Adafactor", learning_rate=0.05)
+optimizer("adafactor_options", "Adafactor", learning_rate=0.5, beta_2_decay=-0.6, epsilon_2=0.1, clip_threshold=0.5, weight_decay=0.1)
+optimizer("adafactor_clip", "Adafactor", learning_rate=0.05, clipnorm=0.1, relative_step=False)
+optimizer("muon", "Muon", learning_rate=0.02)
+optimizer("muon_options", "Muon", learning_rate=0.05, adam_beta_1=0.8, adam_beta_2=0.9, adam_weight_decay=0.1, weight_decay=0.2,
+          adam_lr_ratio=0.5, momentum=0.8, ns_steps=3, nesterov=False, rms_rate=None)
+optimizer("muon_excluded", "Muon", learning_rate=0.02, exclude_layers=["dense_1"], weight_decay=None)
+
 S = lambda cls, *a, **o: lambda: getattr(keras.optimizers.schedules, cls)(*a, **o)
 optimizer("schedule_exponential", "SGD", learning_rate=S("ExponentialDecay", 0.3, 2, 0.5))
 optimizer("schedule_staircase", "Adam", learning_rate=S("ExponentialDecay", 0.05, 2, 0.5, staircase=True))
@@ -95,3 +103,5 @@ case("optimizer_continues_ftrl", _continued(lambda: keras.optimizers.Ftrl(0.1)),
 case("optimizer_continues_lamb", _continued(lambda: keras.optimizers.Lamb(0.01)), warm_up=2)
 case("optimizer_continues_average", _continued(lambda: keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.7)), warm_up=3)
 case("optimizer_continues_accumulation", _continued(lambda: keras.optimizers.Adam(0.01, gradient_accumulation_steps=3)), warm_up=4)
+case("optimizer_continues_adafactor", _continued(lambda: keras.optimizers.Adafactor(0.05)), warm_up=3)
+case("optimizer_continues_muon", _continued(lambda: keras.optimizers.Muon(0.02)), warm_up=2)

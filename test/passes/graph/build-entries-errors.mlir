@@ -5,8 +5,8 @@ module {}
 
 // -----
 
-// expected-error @below {{optimizer 'muon' is not supported; supported are SGD, RMSprop}}
-module attributes {nn.optimizer = {class_name = "Muon"}} {
+// expected-error @below {{optimizer 'magic' is not supported; supported are SGD, RMSprop}}
+module attributes {nn.optimizer = {class_name = "Magic"}} {
   nn.variable trainable @w : tensor<f32>
   func.func @forward(%x: tensor<?xf32>) -> tensor<?xf32> {
     return %x : tensor<?xf32>
