@@ -9,8 +9,7 @@
 
 #include "codegen/schedule/Elementwise.h"
 #include "codegen/schedule/NestLoops.h"
-#include "codegen/strategy/NestForm.h"
-#include "codegen/strategy/NestFusion.h"
+#include "codegen/strategy/NestFills.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"

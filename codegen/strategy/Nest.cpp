@@ -8,6 +8,8 @@
 
 #include "codegen/schedule/Elementwise.h"
 #include "codegen/schedule/NestGuards.h"
+#include "codegen/strategy/GenericLoops.h"
+#include "codegen/strategy/NestFills.h"
 #include "codegen/strategy/NestForm.h"
 #include "codegen/strategy/NestFusion.h"
 #include "mlir/Dialect/Math/IR/Math.h"

@@ -38,20 +38,6 @@ void mergeNests(mlir::RewriterBase &rewriter, mlir::func::FuncOp kernel);
 /// them.
 void eraseDeadBuffers(mlir::RewriterBase &rewriter, mlir::func::FuncOp kernel);
 
-/// The buffer that `value` is a view of.
-mlir::Value baseBuffer(mlir::Value value);
-
-/// True if `op` may read (write) the buffer `base`.
-bool readsBuffer(mlir::Operation *op, mlir::Value base);
-bool writesBuffer(mlir::Operation *op, mlir::Value base);
-
-/// True for a buffer that only the kernel itself sees.
-bool isPrivateBuffer(mlir::Value base);
-
-/// `expr` over the loops of a generic, computed inside its body.
-mlir::Value expandInBody(mlir::OpBuilder &builder, mlir::Location loc,
-                         mlir::AffineExpr expr);
-
 } // namespace cornu::codegen
 
 #endif // CORNU_CODEGEN_STRATEGY_NESTFUSION_H

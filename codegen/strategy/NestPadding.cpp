@@ -12,6 +12,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/schedule/NestGuards.h"
+#include "codegen/strategy/BufferAccess.h"
+#include "codegen/strategy/GenericBuilder.h"
 #include "codegen/strategy/NestFusion.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
