@@ -12,7 +12,7 @@
 // Six rows of two vectors: 12 accumulators, two vectors of the panel, one
 // broadcast. The right operand is packed, since its rows are far apart.
 // CHECK-LABEL: @square
-// CHECK: #codegen.contraction<mr = 6, nr = 16, mc = {{[0-9]+}}, nc = 128, kc = 256, copy_left = false, copy_right = false, pack_right = true
+// CHECK: #codegen.contraction<mr = 6, nr = 16, mc = {{[0-9]+}}, nc = 128, kc = 512, copy_left = false, copy_right = false, pack_right = true
 func.func @square(%a: memref<512x512xf32>, %b: memref<512x512xf32>,
                   %c: memref<512x512xf32>) {
   linalg.generic {indexing_maps = [#mk, #kn, #mn],
