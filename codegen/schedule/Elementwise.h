@@ -37,6 +37,9 @@ enum class LaneAccess {
   Strided     ///< anything else: one access per lane
 };
 
+/// True where neighbours in the last dimension are neighbours in memory.
+bool isInnermostContiguous(mlir::MemRefType type);
+
 /// How operand `operand` of `op` is read along loop `lane` (-1: Uniform).
 LaneAccess laneAccess(mlir::linalg::GenericOp op, unsigned operand, int lane);
 

@@ -10,209 +10,16 @@
 
 #include "codegen/schedule/NestLoops.h"
 
+#include "codegen/schedule/Combiners.h"
 #include "codegen/schedule/Elementwise.h"
+#include "codegen/schedule/IndexMath.h"
 #include "codegen/schedule/NestGuards.h"
 #include "codegen/schedule/NestPoint.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
 namespace cornu::codegen {
-
-//===----------------------------------------------------------------------===//
-// Combiners
-//===----------------------------------------------------------------------===//
-
-SmallVector<Operation *> findCombiners(linalg::GenericOp op) {
-  SmallVector<Operation *> combiners;
-  Block *body = op.getBody();
-  for (auto [i, value] :
-       llvm::enumerate(body->getTerminator()->getOperands())) {
-    BlockArgument old = body->getArgument(op.getNumDpsInputs() + i);
-    Operation *combiner = value.getDefiningOp();
-    bool known = combiner && combiner->getBlock() == body &&
-                 combiner->getNumOperands() == 2 && old.hasOneUse() &&
-                 *old.user_begin() == combiner && value.hasOneUse() &&
-                 linalg::getCombinerOpKind(combiner) &&
-                 arith::getNeutralElement(combiner);
-    combiners.push_back(known ? combiner : nullptr);
-  }
-  return combiners;
-}
-
-TypedAttr neutralElement(Operation *combiner) {
-  // 0 rather than -0: sums of nothing are 0 in Keras.
-  if (auto add = dyn_cast<arith::AddFOp>(combiner))
-    return FloatAttr::get(add.getType(), 0.0);
-  return *arith::getNeutralElement(combiner);
-}
-
-/// `a` combined with `b` by the operation of `combiner`.
-static Value combine(OpBuilder &builder, Operation *combiner, Value a,
-                     Value b) {
-  OperationState state(combiner->getLoc(), combiner->getName(), {a, b},
-                       {a.getType()}, combiner->getAttrs());
-  state.propertiesAttr = combiner->getPropertiesAsAttribute();
-  return builder.create(state)->getResult(0);
-}
-
-static Value horizontal(OpBuilder &builder, Operation *combiner, Value value) {
-  if (!isa<VectorType>(value.getType()))
-    return value;
-  return vector::ReductionOp::create(builder, combiner->getLoc(),
-                                     *linalg::getCombinerOpKind(combiner),
-                                     value, arith::FastMathFlags::reassoc);
-}
-
-//===----------------------------------------------------------------------===//
-// Loops
-//===----------------------------------------------------------------------===//
-
-SmallVector<NestRange> fullRanges(OpBuilder &builder, linalg::GenericOp op) {
-  Location loc = op.getLoc();
-  SmallVector<NestRange> ranges;
-  SmallVector<int64_t> sizes = op.getStaticLoopRanges();
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  for (unsigned loop = 0; loop < sizes.size(); ++loop) {
-    Value size;
-    if (!ShapedType::isDynamic(sizes[loop]))
-      size = arith::ConstantIndexOp::create(builder, loc, sizes[loop]);
-    for (unsigned i = 0; !size && i < maps.size(); ++i)
-      for (auto [dim, expr] : llvm::enumerate(maps[i].getResults()))
-        if (auto d = dyn_cast<AffineDimExpr>(expr))
-          if (!size && d.getPosition() == loop)
-            size = builder.createOrFold<memref::DimOp>(loc, op->getOperand(i),
-                                                       dim);
-    assert(size && "every loop runs over a dimension of an operand");
-    ranges.push_back({zero, size});
-  }
-  return ranges;
-}
-
-static std::optional<int64_t> constantOf(Value value) {
-  APInt constant;
-  if (value && matchPattern(value, m_ConstantInt(&constant)))
-    return constant.getSExtValue();
-  return std::nullopt;
-}
-
-/// The number of iterations if it is known.
-static std::optional<int64_t> staticExtent(const NestRange &range) {
-  auto lower = constantOf(range.lower), upper = constantOf(range.upper);
-  if (lower && upper)
-    return std::max<int64_t>(0, *upper - *lower);
-  // upper = lower + constant, as for the tasks of an even cut.
-  auto add = range.upper.getDefiningOp<arith::AddIOp>();
-  if (add && add.getLhs() == range.lower)
-    return constantOf(add.getRhs());
-  return std::nullopt;
-}
-
-using Carried = SmallVector<Value>;
-/// Body of a loop: index, number of steps taken at once, loop-carried values.
-using LoopBody =
-    llvm::function_ref<Carried(OpBuilder &, Value, unsigned, ValueRange)>;
-
-static Carried
-forLoop(OpBuilder &builder, Location loc, Value lower, Value upper,
-        int64_t step, ValueRange carried,
-        llvm::function_ref<Carried(OpBuilder &, Value, ValueRange)> body) {
-  Value by = arith::ConstantIndexOp::create(builder, loc, step);
-  // The body is built inside the finished loop: it may look at the loop.
-  auto loop = scf::ForOp::create(builder, loc, lower, upper, by, carried);
-  OpBuilder inner = OpBuilder::atBlockBegin(loop.getBody());
-  Carried results =
-      body(inner, loop.getInductionVar(), loop.getRegionIterArgs());
-  if (!carried.empty())
-    scf::YieldOp::create(inner, loc, results);
-  return Carried(loop.getResults());
-}
-
-/// Runs over `range` in steps of `step`, then what is left in steps of
-/// `smaller` (of the same kind of body), then powers of two below it if the
-/// extent is static, ones if not. Full steps that are one or `unroll` at most
-/// are not a loop.
-static Carried stepThrough(OpBuilder &builder, Location loc, NestRange range,
-                           ArrayRef<unsigned> steps, unsigned unroll,
-                           ValueRange initial, LoopBody body) {
-  Carried carried(initial);
-  std::optional<int64_t> extent = staticExtent(range);
-  Value lower = range.lower;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    unsigned step = steps[i];
-    bool last = i + 1 == steps.size();
-    if (extent) {
-      int64_t count = *extent / step;
-      *extent -= count * step;
-      if (count == 0)
-        continue;
-      if (count <= static_cast<int64_t>(std::max(1u, unroll))) {
-        for (int64_t k = 0; k < count; ++k)
-          carried = body(builder, addConstant(builder, loc, lower, k * step),
-                         step, carried);
-      } else {
-        Value upper = addConstant(builder, loc, lower, count * step);
-        carried = forLoop(builder, loc, lower, upper, step, carried,
-                          [&](OpBuilder &inner, Value index, ValueRange args) {
-                            return body(inner, index, step, args);
-                          });
-      }
-      lower = addConstant(builder, loc, lower, count * step);
-      if (*extent == 0)
-        break;
-      continue;
-    }
-    Value upper = range.upper;
-    if (!last || step > 1) {
-      // lower + (upper - lower) / step * step
-      Value by = arith::ConstantIndexOp::create(builder, loc, step);
-      Value rest = arith::SubIOp::create(builder, loc, range.upper, lower);
-      rest = arith::RemUIOp::create(builder, loc, rest, by);
-      upper = arith::SubIOp::create(builder, loc, range.upper, rest);
-    }
-    carried = forLoop(builder, loc, lower, upper, step, carried,
-                      [&](OpBuilder &inner, Value index, ValueRange args) {
-                        return body(inner, index, step, args);
-                      });
-    lower = upper;
-  }
-  return carried;
-}
-
-/// Steps along the lane: `vectors` vectors, one vector, then parts of one.
-static SmallVector<unsigned> laneSteps(unsigned width, unsigned vectors,
-                                       const NestRange &range) {
-  SmallVector<unsigned> steps;
-  std::optional<int64_t> extent = staticExtent(range);
-  if (!extent) {
-    if (vectors > 1)
-      steps.push_back(width * vectors);
-    if (width > 1)
-      steps.push_back(width);
-    steps.push_back(1);
-    return steps;
-  }
-  int64_t rest = *extent;
-  auto add = [&](int64_t step) {
-    if (step == 0 || rest < step)
-      return;
-    steps.push_back(step);
-    rest %= step;
-  };
-  add(int64_t(width) * vectors);
-  add(rest / width * width); // the vectors that are left, all at once
-  for (unsigned piece = width / 2; piece >= 1; piece /= 2)
-    add(piece);
-  return steps;
-}
-
-//===----------------------------------------------------------------------===//
-// Kinds of nests
-//===----------------------------------------------------------------------===//
 
 namespace {
 class NestEmitter {
@@ -511,17 +318,7 @@ void NestEmitter::emitReduceTile(OpBuilder &builder, unsigned laneWidth,
       for (unsigned v = 0; v < laneVectors; ++v) {
         auto rows = ArrayRef(accumulators)
                         .slice((o * laneVectors + v) * tileSize, tileSize);
-        SmallVector<Value> level(rows);
-        while (level.size() > 1) {
-          SmallVector<Value> next;
-          for (size_t i = 0; i + 1 < level.size(); i += 2)
-            next.push_back(
-                combine(builder, combiners[o], level[i], level[i + 1]));
-          if (level.size() % 2)
-            next.push_back(level.back());
-          level = next;
-        }
-        combined.push_back(level.front());
+        combined.push_back(combineAll(builder, combiners[o], rows));
       }
     accumulators = combined;
   }
@@ -618,16 +415,8 @@ void NestEmitter::emitFold(OpBuilder &builder) {
             accumulators[part.first + o * part.laneVectors + v]);
     Value total;
     for (auto &[_, level] : byWidth) {
-      while (level.size() > 1) {
-        SmallVector<Value> next;
-        for (size_t i = 0; i + 1 < level.size(); i += 2)
-          next.push_back(
-              combine(builder, combiners[o], level[i], level[i + 1]));
-        if (level.size() % 2)
-          next.push_back(level.back());
-        level = next;
-      }
-      Value sum = horizontal(builder, combiners[o], level.front());
+      Value sum = combineLanes(builder, combiners[o],
+                               combineAll(builder, combiners[o], level));
       total = total ? combine(builder, combiners[o], total, sum) : sum;
     }
     TypedAttr initial = nest.initial[o];

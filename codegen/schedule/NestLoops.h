@@ -17,16 +17,9 @@
 #define CORNU_CODEGEN_SCHEDULE_NESTLOOPS_H
 
 #include "codegen/IR/Codegen.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/IR/Builders.h"
+#include "codegen/schedule/NestRanges.h"
 
 namespace cornu::codegen {
-
-/// The values of one loop: [lower, upper), or only `lower` if `upper` is null.
-struct NestRange {
-  mlir::Value lower, upper;
-  bool isFixed() const { return !upper; }
-};
 
 /// One nest: a root and the consumers of its results in registers.
 struct Nest {
@@ -50,17 +43,6 @@ inline constexpr llvm::StringLiteral kGuardsAttr = "codegen.guards";
 /// Emits the loops at the builder's insertion point.
 void emitNestLoops(mlir::OpBuilder &builder, const Nest &nest,
                    llvm::ArrayRef<NestRange> ranges);
-
-/// The ranges [0, size) of all loops of `op`.
-llvm::SmallVector<NestRange> fullRanges(mlir::OpBuilder &builder,
-                                        mlir::linalg::GenericOp op);
-
-/// For each output, the operation that combines it with the new value, as in
-/// `yield acc + f(inputs)`; null where the body has another form.
-llvm::SmallVector<mlir::Operation *> findCombiners(mlir::linalg::GenericOp op);
-
-/// The value that leaves the other operand of `combiner` as it is.
-mlir::TypedAttr neutralElement(mlir::Operation *combiner);
 
 } // namespace cornu::codegen
 

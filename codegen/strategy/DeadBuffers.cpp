@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "codegen/schedule/Combiners.h"
 #include "codegen/schedule/NestLoops.h"
 #include "codegen/strategy/GenericBuilder.h"
 #include "codegen/strategy/NestFusion.h"

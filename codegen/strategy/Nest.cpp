@@ -6,6 +6,7 @@
 
 #include "codegen/strategy/Nest.h"
 
+#include "codegen/schedule/Combiners.h"
 #include "codegen/schedule/Elementwise.h"
 #include "codegen/schedule/NestGuards.h"
 #include "codegen/strategy/GenericLoops.h"

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "codegen/schedule/Combiners.h"
 #include "codegen/schedule/NestLoops.h"
 #include "codegen/strategy/BufferAccess.h"
 #include "codegen/strategy/GenericBuilder.h"

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "codegen/schedule/Combiners.h"
 #include "codegen/schedule/NestGuards.h"
 #include "codegen/strategy/BufferAccess.h"
 #include "codegen/strategy/GenericBuilder.h"

@@ -15,37 +15,11 @@
 #ifndef CORNU_CODEGEN_SCHEDULE_CONTRACTION_VIEWS_H
 #define CORNU_CODEGEN_SCHEDULE_CONTRACTION_VIEWS_H
 
+#include "codegen/schedule/IndexMath.h"
 #include "codegen/strategy/ContractionForm.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 namespace cornu::codegen {
-
-/// Index arithmetic that folds constants as it is built.
-struct IndexMath {
-  mlir::OpBuilder &builder;
-  mlir::Location loc;
-
-  mlir::Value constant(int64_t value);
-  mlir::Value value(mlir::OpFoldResult v);
-  mlir::Value add(mlir::Value a, mlir::Value b);
-  mlir::Value add(mlir::Value a, int64_t b);
-  mlir::Value sub(mlir::Value a, mlir::Value b);
-  mlir::Value mul(mlir::Value a, mlir::OpFoldResult b);
-  mlir::Value mul(mlir::Value a, mlir::Value b) {
-    return mul(a, mlir::OpFoldResult(b));
-  }
-  mlir::Value mul(mlir::Value a, int64_t b) {
-    return mul(a, mlir::OpFoldResult(builder.getIndexAttr(b)));
-  }
-  mlir::Value min(mlir::Value a, mlir::Value b);
-  mlir::Value ceilDiv(mlir::Value a, int64_t b);
-  mlir::Value div(mlir::Value a, mlir::Value b);
-  mlir::Value rem(mlir::Value a, mlir::Value b);
-};
-
-/// The constant behind an index, if there is one.
-std::optional<int64_t> constantOf(mlir::Value value);
-std::optional<int64_t> constantOf(mlir::OpFoldResult value);
 
 /// An operand as a flat buffer: the element at loop indices i stands at
 /// base + sum of stride[l] * i[l].
