@@ -25,6 +25,9 @@ target_include_directories(cornu_compiler_flags SYSTEM INTERFACE
 target_compile_definitions(cornu_compiler_flags INTERFACE ${LLVM_DEFINITIONS})
 target_compile_options(cornu_compiler_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti>)
+# The same header makes the same file, whenever it was made: ccache's condition.
+target_compile_options(cornu_compiler_flags INTERFACE
+  $<$<COMPILE_LANG_AND_ID:CXX,Clang>:SHELL:-Xclang -fno-pch-timestamp>)
 
 # One precompiled header for all files that include MLIR: half of the build
 # time on two cores.
