@@ -166,7 +166,6 @@ void EntryPlan::place(Type bytesType) {
       Value view = memref::ViewOp::create(at, op.getLoc(), op.getType(),
                                           scratch, start, op.getDynamicSizes());
       op.getResult().replaceAllUsesWith(view);
-      op.erase();
     }
 
   SmallVector<func::CallOp> calls;
@@ -189,6 +188,11 @@ LogicalResult EntryPlan::run(Type bytesType) {
   fixedBytes = planMemory(fixed.lifetimes);
   scalingBytes = planMemory(scaling.lifetimes);
   place(bytesType);
+  // Not earlier: the first op, before which place() inserts, can be one of
+  // them.
+  for (Pool *pool : {&fixed, &scaling})
+    for (memref::AllocOp op : pool->allocations)
+      op.erase();
   return success();
 }
 
