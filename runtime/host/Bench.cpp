@@ -24,6 +24,7 @@ constexpr int kMinimumRuns = 10;
 /// Slow models are cut short of the minimum of runs after this many times the
 /// minimum of seconds.
 constexpr double kPatience = 10;
+constexpr double kLongest = 86400;
 
 struct Timing {
   double median = 0, least = 0;
@@ -112,16 +113,16 @@ static Error measure(Call call, double seconds, Timing &timing) {
       took >= kGroupSeconds ? 1 : int64_t(kGroupSeconds / (took + 1e-9)) + 1;
   Vector<double> times;
   start = now();
-  for (double passed = 0;
-       passed < seconds || (int64_t(times.size()) * group < kMinimumRuns &&
-                            passed < seconds * kPatience);
-       passed = now() - start) {
+  double passed = 0;
+  do {
     double before = now();
     for (int64_t i = 0; i < group; ++i)
       if (Error error = call())
         return error;
     times.push_back((now() - before) / double(group));
-  }
+    passed = now() - start;
+  } while (passed < seconds || (int64_t(times.size()) * group < kMinimumRuns &&
+                                passed < seconds * kPatience));
   sortTimes(times);
   size_t middle = times.size() / 2;
   timing.median = times.size() % 2 ? times[middle]
@@ -214,6 +215,9 @@ Error benchCommand(const cornu_model &model, const Arguments &arguments) {
     return error;
   if (Error error = arguments.number("--min-seconds", seconds))
     return error;
+  if (!(seconds >= 0 && seconds <= kLongest))
+    return failure("--min-seconds: %s is not in [0, %g]",
+                   arguments.text("--min-seconds"), kLongest);
   Session session(model);
   if (Error error = session.start(uint64_t(seed), ""))
     return error;

@@ -40,13 +40,39 @@ bool isFolder(const char *path) {
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+MappedFile *MappedFile::first = nullptr;
+
 MappedFile::~MappedFile() {
-  if (address)
-    munmap(address, size);
+  if (!address)
+    return;
+  munmap(address, size);
+  MappedFile **link = &first;
+  while (*link != this)
+    link = &(*link)->next;
+  *link = next;
+}
+
+bool MappedFile::holds(const char *path) {
+  struct stat info;
+  if (stat(path, &info) != 0)
+    return false;
+  for (const MappedFile *file = first; file; file = file->next)
+    if (file->device == info.st_dev && file->inode == info.st_ino)
+      return true;
+  return false;
+}
+
+static Error refuseMapped(const char *path) {
+  return MappedFile::holds(path)
+             ? failure("cannot write '%s': it is being read; choose another "
+                       "name",
+                       path)
+             : success();
 }
 
 Error MappedFile::open(const char *path) {
-  int descriptor = ::open(path, O_RDONLY | O_CLOEXEC);
+  // Without O_NONBLOCK a pipe would wait for its writer before it is refused.
+  int descriptor = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0)
     return cannot("open", path);
   struct stat info;
@@ -65,6 +91,11 @@ Error MappedFile::open(const char *path) {
     if (address == MAP_FAILED) {
       address = nullptr;
       error = cannot("map", path);
+    } else {
+      device = info.st_dev;
+      inode = info.st_ino;
+      next = first;
+      first = this;
     }
   }
   close(descriptor);
@@ -81,6 +112,8 @@ OutputFile::~OutputFile() {
 Error OutputFile::failed(const char *what) { return cannot(what, path); }
 
 Error OutputFile::create(const char *name) {
+  if (Error error = refuseMapped(name))
+    return error;
   path = target = String(name);
   struct stat info;
   bool exists = stat(name, &info) == 0;
@@ -180,6 +213,8 @@ AppendFile::~AppendFile() {
 }
 
 Error AppendFile::open(const char *name) {
+  if (Error error = refuseMapped(name))
+    return error;
   path = String(name);
   descriptor = ::open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   return descriptor < 0 ? cannot("create", path) : success();

@@ -35,14 +35,22 @@ public:
   Error open(const char *path);
   Bytes bytes() const { return {static_cast<const char *>(address), size}; }
 
+  /// Whether a MappedFile of this process has the file, under any name.
+  static bool holds(const char *path);
+
 private:
   void *address = nullptr;
   uint64_t size = 0;
+  uint64_t device = 0, inode = 0; ///< which file it is
+  MappedFile *next = nullptr;     ///< of those that are mapped
+
+  static MappedFile *first;
 };
 
 /// A file that appears under its name only when it is complete: it is written
 /// under a temporary name, synchronized and renamed. What is not a regular
-/// file (a pipe, /dev/stdout) is written to directly.
+/// file (a pipe, /dev/stdout) is written to directly. A file that is mapped is
+/// refused: `--output x.npy` of `--input x.npy` would replace the data.
 class OutputFile {
 public:
   OutputFile() = default;

@@ -15,6 +15,8 @@ static constexpr double kCheckpointInterval = 1;
 Error Trainer::run() {
   if (Error error = prepare())
     return error;
+  if (Error error = openResults())
+    return error;
   watchInterrupts();
   while (epoch < plan.epochs && !stopped && !pendingInterrupt()) {
     if (plan.epochs > 1 && talks())

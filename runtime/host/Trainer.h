@@ -43,6 +43,7 @@ public:
 private:
   // Preparation: TrainingPlan.cpp.
   Error prepare();
+  Error openResults();
   Error readPlan();
   Error adoptCheckpoint(const CheckpointHeader &header);
   Error openData();

@@ -20,10 +20,6 @@ Error fitCommand(const cornu_model &model, const Arguments &arguments) {
 Error Trainer::prepare() {
   if (Error error = readPlan())
     return error;
-  for (const char *path : {plan.save, plan.checkpoint})
-    if (*path)
-      if (Error error = checkWritable(path))
-        return error;
   CheckpointFile file;
   bool resumes = *plan.resume;
   if (resumes) {
@@ -47,6 +43,16 @@ Error Trainer::prepare() {
     return error;
   if (resumes)
     resume(file);
+  return success();
+}
+
+// Before hours of training, and when the data are open: what they lie in is
+// refused.
+Error Trainer::openResults() {
+  for (const char *path : {plan.save, plan.checkpoint})
+    if (*path)
+      if (Error error = checkWritable(path))
+        return error;
   return *plan.log ? log.open(plan.log, epoch) : success();
 }
 
@@ -78,6 +84,9 @@ Error Trainer::readPlan() {
   plan.log = arguments.text("--log");
   plan.earlyStopping = arguments.text("--early-stopping");
   plan.display = chooseDisplay(arguments);
+  if (*plan.save && std::string_view(plan.save) == plan.checkpoint)
+    return failure("--save and --checkpoint both name '%s'; choose two files",
+                   plan.save);
   if (plan.checkpointEvery && !*plan.checkpoint)
     return failure("--checkpoint-every needs --checkpoint F, the file to "
                    "write");

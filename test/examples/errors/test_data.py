@@ -1,4 +1,5 @@
 """Mistakes on a compiled program's command line and in its data."""
+import os
 import re
 
 import numpy as np
@@ -71,10 +72,42 @@ def test_a_header_that_lies(digits, tmp_path):
 @pytest.mark.parametrize("flags", [
     ["--epochs", "0.5"], ["--epochs", "-1"], ["--batch-size", "0"], ["--batch-size", "x"], ["--epoch", "3"],
     ["--validation-split", "1.5"], ["--shuffle=maybe"], ["--threads", "0"], ["--class-weight", "1:2:3"],
-    ["--early-stopping", "patience=x"], ["--weights", "/nowhere.safetensors"], ["--resume", "/nowhere"],
+    ["--early-stopping", "patience=x"], ["--save", "twice", "--checkpoint", "twice"], ["--weights", "/nowhere.safetensors"], ["--resume", "/nowhere"],
 ])
 def test_wrong_flags(digits, flags):
     refuse(digits, "fit", *TRAIN, *flags, "--quiet")
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "1e9", "soon"])
+def test_absurd_seconds(digits, seconds):
+    refuse(digits, "bench", "--min-seconds", seconds, said=["--min-seconds", re.escape(seconds)])
+
+
+def test_no_seconds(digits):
+    assert run(digits, "bench", "--min-seconds", "0", "--json").json()[0]["n_runs"] >= 1
+
+
+def test_results_that_would_replace_the_data(digits, tmp_path):
+    """Under whatever name, and before training."""
+    x, y = saved(tmp_path, X, "x.npy"), saved(tmp_path, Y, "y.npy")
+    (tmp_path / "l.csv").symlink_to(y)
+    before = x.read_bytes(), y.read_bytes()
+    refuse(digits, "predict", "--input", x, "--output", tmp_path / "." / "x.npy", said=["x.npy", "being read"])
+    for flag, name in [("--save", "x.npy"), ("--checkpoint", "y.npy"), ("--log", "l.csv")]:
+        refuse(digits, "fit", "--input", x, "--target", y, "--epochs", 1_000_000, "--quiet", flag, tmp_path / name,
+               said=[name, "being read"])
+    assert (x.read_bytes(), y.read_bytes()) == before
+
+
+def test_weights_and_checkpoints_may_replace_themselves(digits, tmp_path):
+    run(digits, "fit", *TRAIN, "--quiet", "--save", tmp_path / "w.safetensors", "--checkpoint", tmp_path / "c")
+    run(digits, "fit", *TRAIN, "--quiet", "--weights", tmp_path / "w.safetensors", "--save", tmp_path / "w.safetensors")
+    run(digits, "fit", *TRAIN, "--quiet", "--epochs", 2, "--resume", tmp_path / "c", "--checkpoint", tmp_path / "c")
+
+
+def test_a_pipe_is_refused_at_once(digits, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    refuse(digits, "predict", "--input", tmp_path / "pipe", said=["pipe", "regular file"])
 
 
 def test_missing_flags(digits):
