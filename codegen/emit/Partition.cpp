@@ -11,8 +11,9 @@ namespace cornu::codegen {
 
 namespace {
 
-/// Below this many instructions the copies cost more than the cores bring.
-constexpr uint64_t smallModule = 12000;
+/// In smaller parts than this many instructions the copies cost more than the
+/// cores bring.
+constexpr uint64_t smallPart = 2500;
 /// A kernel of this size is compiled apart from its callers.
 constexpr uint64_t largeFunction = 150;
 
@@ -47,9 +48,9 @@ void forEachUser(llvm::Value *value,
 std::vector<std::unique_ptr<llvm::Module>>
 partition(std::unique_ptr<llvm::Module> module, unsigned count,
           llvm::StringRef prefix) {
-  uint64_t instructions = module->getInstructionCount();
   std::vector<std::unique_ptr<llvm::Module>> parts;
-  if (count <= 1 || instructions < smallModule) {
+  count = std::min<uint64_t>(count, module->getInstructionCount() / smallPart);
+  if (count <= 1) {
     parts.push_back(std::move(module));
     return parts;
   }

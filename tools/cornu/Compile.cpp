@@ -11,7 +11,6 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Threading.h"
 
 using namespace mlir;
 
@@ -244,6 +243,10 @@ bool writeHeaderBeside(llvm::StringRef path,
   return report(codegen::writeFile(header, text));
 }
 
+/// Not the number of cores here, so that files are the same from every machine;
+/// several for each core of a common one, so that none waits for a large part.
+constexpr unsigned maxParts = 8;
+
 bool writeOutput(ModuleOp module, const CompileOptions &options) {
   auto model = codegen::ModelDescriptor::read(module);
   if (failed(model))
@@ -252,7 +255,7 @@ bool writeOutput(ModuleOp module, const CompileOptions &options) {
   codegen::MachineCodeOptions machine = options.machine;
   const codegen::Target &target = options.stages.target;
   if (options.output != Output::Object || codegen::canMergeObjects(target))
-    machine.parts = llvm::hardware_concurrency().compute_thread_count();
+    machine.parts = maxParts;
   std::vector<codegen::MachineCode> code;
   if (failed(codegen::emitMachineCode(module, machine, code)))
     return false;
