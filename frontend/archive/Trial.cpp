@@ -9,11 +9,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// The child dies in silence: no stack dump, no core, no message of libc.
+// Of the sanitizers' runtime, where there is one: what a fuzzer has it call
+// upon a report.
+extern "C" __attribute__((weak)) void
+__sanitizer_set_death_callback(void (*callback)());
+
+// The child dies in silence: no stack dump, no core, no message of libc, and
+// no file in which libFuzzer keeps what it takes for a crash of its own.
 [[noreturn]] static void runChild(llvm::function_ref<void()> work,
                                   unsigned seconds) {
   for (int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU})
     std::signal(signal, SIG_DFL);
+  if (__sanitizer_set_death_callback)
+    __sanitizer_set_death_callback(nullptr);
   rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
   rlimit processor = {seconds, seconds};

@@ -342,6 +342,13 @@ std::vector<Tensor> cornu::frontend::callLayer(ModelBuilder &model,
     Registry::get().reportUnknown(layer, scope.path, model.diagnostics);
     return {};
   }
+  // All but the model itself are in a model.
+  if (!scope.order.empty() &&
+      (scope.path.empty() || StringRef(scope.path).ends_with("/"))) {
+    model.diagnostics.error(scope.path, &layer, "the layer has no name",
+                            "give its config a \"name\" that is a string");
+    return {};
+  }
   size_t errorsBefore = model.diagnostics.getErrors().size();
   LayerCall call(model, layer, std::move(scope), std::move(arguments));
   for (const Tensor &tensor : call.inputs())

@@ -120,7 +120,8 @@ static void clip(const Math &m, const Config &config,
                    m.maximum(norm(m, v.gradient), m.number(v.gradient, limit)));
     return;
   }
-  if (double limit = config.number("global_clipnorm", 0); limit > 0) {
+  if (double limit = config.number("global_clipnorm", 0);
+      limit > 0 && !variables.empty()) {
     Value squares;
     for (Trained &v : variables) {
       Value square = m.sumAll(m.square(v.gradient));
