@@ -1,4 +1,4 @@
-//===- Partition.cpp - One module for each core ---------------------------===//
+//===- Partition.cpp - Modules that are compiled at the same time ---------===//
 
 #include "codegen/emit/Partition.h"
 #include "llvm/ADT/EquivalenceClasses.h"

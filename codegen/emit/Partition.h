@@ -1,4 +1,4 @@
-//===- Partition.h - One module for each core -----------------------------===//
+//===- Partition.h - Modules that are compiled at the same time -----------===//
 //
 // LLVM compiles a module on one thread. Large kernels stand alone: each goes,
 // with the functions that only it uses, to one of several modules, which are

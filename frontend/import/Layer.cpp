@@ -349,6 +349,9 @@ std::vector<Tensor> cornu::frontend::callLayer(ModelBuilder &model,
                             "give its config a \"name\" that is a string");
     return {};
   }
+  // The layer in a wrapper, where the file says of what shape it was built.
+  if (!layer.at("build_config").isNull())
+    scope.built = scope.path.rfind('/') + 1;
   size_t errorsBefore = model.diagnostics.getErrors().size();
   LayerCall call(model, layer, std::move(scope), std::move(arguments));
   for (const Tensor &tensor : call.inputs())

@@ -57,6 +57,9 @@ struct Arguments {
 struct Scope {
   std::string path;  // bidirectional/forward_lstm/lstm_cell
   std::string group; // layers/bidirectional/forward_layer/cell
+  /// Where in `path` the layer begins that Keras builds by itself when it loads
+  /// a model: what encloses it is no part of its `variable.path`.
+  size_t built = 0;
   bool trainable = true;
   /// Index of the layer in each enclosing model: Keras's order of variables.
   llvm::SmallVector<unsigned, 4> order;

@@ -94,6 +94,7 @@ static Value readVariable(LayerCall &call, const Scope &scope, StringRef name,
   if (!variable) {
     Variable fresh;
     fresh.path = path;
+    fresh.built = scope.built;
     fresh.group = scope.group.empty() ? "vars" : scope.group + "/vars";
     StringRef owner = scope.path;
     fresh.ownerName = owner.substr(owner.rfind('/') + 1).str();

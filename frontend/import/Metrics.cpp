@@ -72,6 +72,8 @@ static Value varianceOf(Math &m, Value x, int64_t axis) {
 
 /// The axis of a correlation; 0 with a report if that is the batch.
 static int64_t correlationAxis(Math &m, const Json &config, Value p) {
+  if (config.at("axis").isArray())
+    m.fail("a correlation over several axes is not supported");
   int64_t axis = m.axis(p, config.at("axis").asInteger().value_or(-1));
   if (axis == 0)
     m.fail("a correlation over the batch is no mean over samples");

@@ -41,6 +41,7 @@ static Scope layerScope(const Scope &model, const Json &layer, StringRef group,
                         unsigned index) {
   Scope scope;
   std::string name = layerName(layer);
+  scope.built = model.path.empty() ? 0 : model.path.size() + 1;
   scope.path = model.path.empty() ? name : model.path + "/" + name;
   scope.group = group.str();
   scope.trainable = model.trainable;

@@ -18,6 +18,7 @@ namespace cornu::frontend {
 struct Variable {
   std::string path;
   std::string group;
+  size_t built = 0; // as in Scope: Keras's `variable.path` begins there
   unsigned index = 0;
   std::string ownerName;
   Shape shape;

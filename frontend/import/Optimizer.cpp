@@ -146,13 +146,13 @@ static ArrayAttr adamVariables(ModelBuilder &model, const Json &config) {
   bool embeddings = config.at("exclude_embeddings").asBool().value_or(true);
   SmallVector<Attribute> paths;
   for (const Variable *variable : model.sortedVariables()) {
-    StringRef path = variable->path;
+    StringRef path = StringRef(variable->path).drop_front(variable->built);
     bool adam = variable->shape.size() != 2 ||
                 (embeddings && path.contains_insensitive("embedding"));
     for (const Json *item : excluded.items())
       adam |= path.contains(item->str());
     if (adam && variable->kind == nn::VariableKind::trainable)
-      paths.push_back(model.builder.getStringAttr(path));
+      paths.push_back(model.builder.getStringAttr(variable->path));
   }
   return model.builder.getArrayAttr(paths);
 }

@@ -1,9 +1,8 @@
 //===- DescribeKernels.cpp - The work of each kernel call -----------------===//
 //
 // Writes the attribute `cornu.work` (KernelWork.h) on the calls and copies of
-// entries, for
-// `cornu compile --report` and profiles. Codegen rewrites the kernels; what a
-// call asks for is known before.
+// entries, for `cornu compile --report` and profiles. Codegen rewrites the
+// kernels; what a call asks for is known before.
 //
 //===----------------------------------------------------------------------===//
 

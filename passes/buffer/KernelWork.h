@@ -1,5 +1,4 @@
-//===- KernelWork.h - What a call of a kernel computes and moves -*- C++
-//-*-===//
+//===- KernelWork.h - What a call computes and moves ------------*- C++ -*-===//
 //
 //   func.func private @kernel_4(%x: memref<?x148xf32>, %w: memref<148x3xf32>,
 //                               %y: memref<?x3xf32>, ...)

@@ -24,7 +24,7 @@ constexpr int kMinimumRuns = 10;
 /// Slow models are cut short of the minimum of runs after this many times the
 /// minimum of seconds.
 constexpr double kPatience = 10;
-constexpr double kLongest = 86400;
+constexpr double kMostSeconds = 86400;
 
 struct Timing {
   double median = 0, least = 0;
@@ -207,6 +207,18 @@ Error benchCommand(const cornu_model &model, const Arguments &arguments) {
     return failure("'%s' was compiled without marks of its kernels; compile it "
                    "with 'cornu compile --profile'",
                    model.name);
+  if (profile)
+    if (Error error = checkWritable(arguments.text("--profile")))
+      return error;
+  for (const char *peak : {"--peak-gflops", "--peak-gbs"}) {
+    double rate = 1;
+    if (Error error = arguments.number(peak, rate))
+      return error;
+    if (!(rate > 0))
+      return failure("%s: %s is no rate above 0", peak, arguments.text(peak));
+    if (arguments.has(peak) && !profile)
+      return failure("%s belongs to --profile F", peak);
+  }
   int64_t size, seed = 0;
   double seconds = 1;
   if (Error error = readBatchSize(model, arguments, size))
@@ -215,9 +227,9 @@ Error benchCommand(const cornu_model &model, const Arguments &arguments) {
     return error;
   if (Error error = arguments.number("--min-seconds", seconds))
     return error;
-  if (!(seconds >= 0 && seconds <= kLongest))
+  if (!(seconds >= 0 && seconds <= kMostSeconds))
     return failure("--min-seconds: %s is not in [0, %g]",
-                   arguments.text("--min-seconds"), kLongest);
+                   arguments.text("--min-seconds"), kMostSeconds);
   Session session(model);
   if (Error error = session.start(uint64_t(seed), ""))
     return error;

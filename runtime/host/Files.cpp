@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "runtime/host/Source.h"
 
+#include <cerrno>
+#include <cstring>
 #include <dirent.h>
 
 namespace cornu::runtime {
@@ -54,8 +56,10 @@ static Error listImages(const String &folder, Vector<String> &images) {
     images.push_back(format("%s/%s", folder.c_str(), entries[i]->d_name));
     free(entries[i]);
   }
-  if (count >= 0)
-    free(entries);
+  if (count < 0)
+    return failure("cannot read the folder '%s': %s", folder.c_str(),
+                   strerror(errno));
+  free(entries);
   if (images.empty())
     return failure("the folder '%s' has no .png images", folder.c_str());
   return success();

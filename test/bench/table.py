@@ -105,7 +105,7 @@ def _summary(rows):
         ratios = {key: r for key, cells in rows.items() if key[1] == mode and (r := ratio(cells))}
         if not ratios:
             continue
-        slower = [f"{model} b{batch} t{threads} ({r:.2f})" for (model, _, batch, threads), r in ratios.items() if r < 1]
+        slower = [f"{model} b{batch} t{threads} ({r:.{2 if r < 0.995 else 3}f})" for (model, _, batch, threads), r in ratios.items() if r < 1]
         lines += ["", f"{what}: faster than the best peer in {len(ratios) - len(slower)} of {len(ratios)} rows, "
                   f"{_mean(ratios.values()):.2f} times on the geometric mean. "
                   + (f"Slower in: {', '.join(slower)}." if slower else "")]

@@ -36,7 +36,7 @@ public:
 private:
   /// A lower bound on the cycles of a row at the report's batch.
   double cyclesOf(const Row &row) const;
-  double sharesOf(const Rows &rows) const {
+  double totalCycles(const Rows &rows) const {
     double sum = 0;
     for (auto &[kernel, row] : rows)
       sum += cyclesOf(row);
@@ -113,7 +113,7 @@ std::string Report::asText() {
     line("kernel", "calls", "FLOP", "+ a sample", "bytes", "+ a sample",
          "share");
     out << llvm::left_justify("strategy", widest) << "  layers\n";
-    double all = sharesOf(rows);
+    double all = totalCycles(rows);
     for (auto [at, strategy] : llvm::zip_equal(rows, strategies)) {
       auto &[kernel, row] = at;
       auto amount = [&, &row = row](buffer::Amount buffer::Work::*member,
@@ -126,8 +126,9 @@ std::string Report::asText() {
            amount(&Work::flops, &Amount::perSample),
            amount(&Work::bytes, &Amount::fixed),
            amount(&Work::bytes, &Amount::perSample),
-           llvm::formatv("{0:f1}%", all > 0 ? 100 * cyclesOf(row) / all : 0)
-               .str());
+           row.work && all > 0
+               ? llvm::formatv("{0:f1}%", 100 * cyclesOf(row) / all).str()
+               : std::string("?"));
       out << llvm::left_justify(strategy, widest) << "  "
           << shortened(codegen::layersOf(kernel)) << "\n";
     }
@@ -138,7 +139,7 @@ std::string Report::asText() {
 std::string Report::asJson() {
   llvm::json::Object all;
   for (auto &[entry, rows] : entries) {
-    double cycles = sharesOf(rows);
+    double cycles = totalCycles(rows);
     llvm::json::Array list;
     for (auto &[kernel, row] : rows) {
       llvm::json::Object object{
