@@ -1,7 +1,7 @@
 //===- Training.h - Losses, metrics and optimizers --------------*- C++ -*-===//
 //
 // What the model was compiled with, as functions: see Import.h. Losses and
-// metrics are tables of formulas; Training.cpp distributes them over the
+// metrics are tables of formulas; TrainingPlan distributes them over the
 // outputs.
 //
 //===----------------------------------------------------------------------===//
@@ -27,17 +27,18 @@ struct Output {
 };
 
 // Training.cpp
-// -----------------------------------------------------------------
+
+/// Builds @loss, @metrics and @metric_results; decides the types of targets.
+void buildTraining(ModelBuilder &model, llvm::MutableArrayRef<Output> outputs);
+
+// TrainingPlan.cpp
 
 /// True if the model was compiled with a loss, or one is given.
 bool hasLoss(ModelBuilder &model);
-/// Builds @loss, @metrics and @metric_results; decides the types of targets.
-void buildTraining(ModelBuilder &model, llvm::MutableArrayRef<Output> outputs);
 /// The optimizer of the options or of the file; null if there is none.
 const Json &optimizerConfig(ModelBuilder &model);
 
 // Losses.cpp
-// -------------------------------------------------------------------
 
 /// Values of one output in @loss or @metrics.
 struct Comparison {
@@ -71,7 +72,6 @@ mlir::Value reducedLoss(ModelBuilder &model, Math &math, const LossSpec &spec,
 std::vector<std::string> lossNames();
 
 // Metrics.cpp
-// ------------------------------------------------------------------
 
 /// One metric of one output.
 struct MetricSpec {
@@ -157,7 +157,6 @@ std::vector<std::string> classNames(const Entry (&table)[size]) {
 }
 
 // Optimizer.cpp
-// ------------------------------------------------------------------
 
 /// Sets the module's nn.optimizer and adds the optimizer's variables with the
 /// values that the archive has.
