@@ -1,0 +1,39 @@
+//===- NestFixture.h - Kernels by the schedule and by plain loops -*- C++ -*-=//
+#ifndef CORNU_TEST_UNIT_CODEGEN_NESTFIXTURE_H
+#define CORNU_TEST_UNIT_CODEGEN_NESTFIXTURE_H
+
+#include "mlir/IR/MLIRContext.h"
+#include "test/unit/codegen/Jit.h"
+#include "gtest/gtest.h"
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cornu::test {
+
+/// Compiles a kernel twice, by strategy and schedule and by upstream's
+/// linalg-to-loops, and runs both on the same random data.
+class NestTest : public testing::Test {
+protected:
+  NestTest();
+
+  /// Runs the kernel of `text`, whose dynamic sizes are the batch, for several
+  /// batches, and compares all arguments: `tolerance` is of the largest
+  /// element. Integers are in [low, high].
+  void check(const std::string &text, double tolerance = 2e-6, int64_t low = 0,
+             int64_t high = 9);
+
+private:
+  std::unique_ptr<Jit> compile(const std::string &text, bool scheduled,
+                               llvm::SmallVector<mlir::Type> &types);
+
+  mlir::MLIRContext context;
+};
+
+/// The text with every `$N` replaced.
+std::string with(std::string text,
+                 std::vector<std::pair<std::string, std::string>> values);
+
+} // namespace cornu::test
+
+#endif // CORNU_TEST_UNIT_CODEGEN_NESTFIXTURE_H
