@@ -25,6 +25,8 @@ from fingerprint import fingerprint
 HERE = pathlib.Path(__file__).parent
 # To be raised when this file, forms.py, names.py or keras2.py change what they write.
 VERSION = 3
+# Relative errors, some of float32's roundings, in the inputs of an exact case's neighbours.
+NOISE = 2e-6
 # Fields of a case that only the comparison reads.
 COMPARISON = ("family", "idle", "tolerance", "change_tolerance", "script", "timeout", "heavy", "compile_flags")
 
@@ -34,6 +36,8 @@ def key(case):
     digest = fingerprint(case, ignored=COMPARISON)
     if case.family == "models":
         digest.update((HERE.parent / "bench" / "models.py").read_bytes())
+    if case.exact:
+        digest.update(f"{NOISE}".encode())
     digest.update(f"{VERSION} {importlib.metadata.version('keras')}".encode())
     return digest.hexdigest()[:12]
 
@@ -133,6 +137,9 @@ def compute(case, target):
     if case.exact:
         with float64():
             record(case, target / "float64", weights)
+            # What the case makes of the rounding of its first layers.
+            for k in range(0 if case.heavy else 3):
+                record(case, target / f"nearby{k}", weights, noise=k + 1)
 
 
 @contextlib.contextmanager
@@ -154,9 +161,10 @@ def float64():
         dtypes.BIT64_TO_BIT32_DTYPE = narrowed
 
 
-def record(case, target, weights=None):
+def record(case, target, weights=None, noise=0):
     """Records the case in Keras's present precision; returns the first weights.
-    Those of another precision may be given."""
+    Those of another precision may be given. `noise`, if not 0, seeds errors in the
+    inputs."""
     import keras
     import numpy as np
 
@@ -178,6 +186,10 @@ def record(case, target, weights=None):
 
     input_names = [t.name for t in model.inputs]
     inputs = {n: as_floatx(make_input(case, t, n, rng)) for n, t in zip(input_names, model.inputs)}
+    if noise:
+        errors = np.random.default_rng(noise)
+        inputs = {n: x * (1 + NOISE * errors.standard_normal(x.shape)) if x.dtype.kind == "f" else x
+                  for n, x in inputs.items()}
     names = output_names(model)
     shapes = [t.shape for t in model.outputs]
     targets = {n: as_floatx(make_target(case, s, n, rng)) for n, s in zip(names, shapes)}

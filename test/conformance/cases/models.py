@@ -40,7 +40,7 @@ def model(name, target="onehot", samples=5, batch=3, adam=False, rate=0.1, **opt
 model("mlp_seed", samples=33, batch=32)
 model("mlp_mnist", samples=9, batch=8)
 model("lenet")
-model("resnet20", samples=8, batch=5)
+model("resnet20", samples=8, batch=5, exact=True)
 model("kws_dscnn", "classes", samples=13, batch=5, idle=("bias",), exact=True)
 model("lstm_sentiment", "binary", upper=10000)
 model("transformer", "classes", upper=128, rate=2.0, idle=("key/bias",))
