@@ -141,11 +141,6 @@ static constexpr Entry kMetrics[] = {{"F1Score", updateScore, scoreResult},
                                      {"FBetaScore", updateScore, scoreResult},
                                      {"R2Score", updateR2, r2Result}};
 
-static std::string find(StringRef name) {
-  const Entry *entry = findByClass(kMetrics, name);
-  return entry ? entry->className.str() : "";
-}
-
 static bool check(ModelBuilder &model, const Json &where,
                   const MetricSpec &spec, const Output &output) {
   if (output.type.getRank() != 2)
@@ -168,7 +163,7 @@ static Value result(ModelBuilder &model, Math &m, const MetricSpec &spec) {
 }
 
 const MetricFamily cornu::frontend::columnMetrics = {
-    find,
+    [](StringRef name) { return classIn(kMetrics, name); },
     [] { return classNames(kMetrics); },
     [](StringRef, const Json &) { return false; },
     check,

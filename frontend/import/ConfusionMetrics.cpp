@@ -346,13 +346,8 @@ static Value result(ModelBuilder &model, Math &m, const MetricSpec &spec) {
                        {counts[0], counts[1], counts[2], counts[3]});
 }
 
-static std::string find(StringRef name) {
-  const Entry *entry = findByClass(kMetrics, name);
-  return entry ? entry->className.str() : "";
-}
-
 const MetricFamily cornu::frontend::confusionMetrics = {
-    find,
+    [](StringRef name) { return classIn(kMetrics, name); },
     [] { return classNames(kMetrics); },
     [](StringRef, const Json &) { return false; },
     check,

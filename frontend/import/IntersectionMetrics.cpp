@@ -32,11 +32,6 @@ static constexpr Entry kMetrics[] = {{"IoU", true, true},
                                      {"OneHotIoU", false, false},
                                      {"OneHotMeanIoU", false, false}};
 
-static std::string find(StringRef name) {
-  const Entry *entry = findByClass(kMetrics, name);
-  return entry ? entry->className.str() : "";
-}
-
 static bool sparseTarget(StringRef className, const Json &config) {
   return config.at("sparse_y_true")
       .asBool()
@@ -168,4 +163,9 @@ static Value result(ModelBuilder &model, Math &m, const MetricSpec &spec) {
 }
 
 const MetricFamily cornu::frontend::intersectionMetrics = {
-    find, [] { return classNames(kMetrics); }, sparse, check, update, result};
+    [](StringRef name) { return classIn(kMetrics, name); },
+    [] { return classNames(kMetrics); },
+    sparse,
+    check,
+    update,
+    result};

@@ -148,6 +148,12 @@ const Entry *findByClass(const Entry (&table)[size], llvm::StringRef name) {
       return &entry;
   return nullptr;
 }
+/// The class of that row, or "".
+template <typename Entry, size_t size>
+std::string classIn(const Entry (&table)[size], llvm::StringRef name) {
+  const Entry *entry = findByClass(table, name);
+  return entry ? entry->className.str() : "";
+}
 template <typename Entry, size_t size>
 std::vector<std::string> classNames(const Entry (&table)[size]) {
   std::vector<std::string> names;

@@ -135,19 +135,13 @@ static Error measure(Call call, double seconds, Timing &timing) {
 /// After the timing, which a profile would disturb.
 template <typename Call>
 static Error profileRuns(const cornu_model &model, const Arguments &arguments,
-                         const char *entry, int64_t batch, double seconds,
-                         Call call) {
-  Roofline roofline;
-  double gflops = 0, gbs = 0;
-  if (Error error = arguments.number("--peak-gflops", gflops))
-    return error;
-  if (Error error = arguments.number("--peak-gbs", gbs))
-    return error;
-  roofline.flops = gflops > 0 ? gflops * 1e9
-                              : measureClock() *
-                                    double(model.profile->flops_per_cycle) *
-                                    double(cornu_worker_count());
-  roofline.bytes = gbs > 0 ? gbs * 1e9 : measureBandwidth();
+                         Roofline roofline, const char *entry, int64_t batch,
+                         double seconds, Call call) {
+  if (roofline.flops == 0)
+    roofline.flops = measureClock() * double(model.profile->flops_per_cycle) *
+                     double(cornu_worker_count());
+  if (roofline.bytes == 0)
+    roofline.bytes = measureBandwidth();
   Recorder recorder(*model.profile);
   double start = now();
   do {
@@ -210,14 +204,25 @@ Error benchCommand(const cornu_model &model, const Arguments &arguments) {
   if (profile)
     if (Error error = checkWritable(arguments.text("--profile")))
       return error;
-  for (const char *peak : {"--peak-gflops", "--peak-gbs"}) {
-    double rate = 1;
-    if (Error error = arguments.number(peak, rate))
+  // What is not given is 0, and measured.
+  struct Limit {
+    const char *option;
+    double Roofline::*rate;
+  };
+  Roofline roofline;
+  for (Limit limit : {Limit{"--peak-gflops", &Roofline::flops},
+                      Limit{"--peak-gbs", &Roofline::bytes}}) {
+    if (!arguments.has(limit.option))
+      continue;
+    double rate = 0;
+    if (Error error = arguments.number(limit.option, rate))
       return error;
     if (!(rate > 0))
-      return failure("%s: %s is no rate above 0", peak, arguments.text(peak));
-    if (arguments.has(peak) && !profile)
-      return failure("%s belongs to --profile F", peak);
+      return failure("%s: %s is no rate above 0", limit.option,
+                     arguments.text(limit.option));
+    if (!profile)
+      return failure("%s belongs to --profile F", limit.option);
+    roofline.*limit.rate = rate * 1e9;
   }
   int64_t size, seed = 0;
   double seconds = 1;
@@ -247,10 +252,10 @@ Error benchCommand(const cornu_model &model, const Arguments &arguments) {
     if (Error error = measure(step, seconds, timing))
       return error;
     printTiming(model, arguments, mode, size, timing);
-    return profile
-               ? profileRuns(model, arguments, train ? "train_step" : "predict",
-                             size, seconds, step)
-               : success();
+    return profile ? profileRuns(model, arguments, roofline,
+                                 train ? "train_step" : "predict", size,
+                                 seconds, step)
+                   : success();
   };
   if (train) {
     for (int32_t i = 0; i < model.num_targets; ++i)

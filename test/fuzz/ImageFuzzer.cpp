@@ -7,26 +7,14 @@
 //   build-sanitize/bin/image_fuzzer -max_total_time=60
 //
 //===----------------------------------------------------------------------===//
-#include "runtime/host/Inflate.h"
 #include "runtime/host/Png.h"
+#include "test/unit/runtime/PngChunk.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <string>
 
 using namespace cornu::runtime;
-
-static std::string chunk(const std::string &type, const std::string &data) {
-  auto bigEndian = [](uint64_t value) {
-    std::string text;
-    for (int shift = 24; shift >= 0; shift -= 8)
-      text += char(value >> shift);
-    return text;
-  };
-  std::string body = type + data;
-  return bigEndian(data.size()) + body +
-         bigEndian(crc32(0, body.data(), body.size()));
-}
 
 // Header: 2 sizes of a byte, depth, color, interlacing; then the palette's
 // size.
@@ -39,10 +27,11 @@ static std::string fileOf(std::string bytes) {
   size_t colors = std::min<size_t>((unsigned char)(bytes[5]), bytes.size() - 6);
   std::string palette = bytes.substr(6, colors),
               data = bytes.substr(6 + colors);
-  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", header) + chunk("PLTE", palette) +
-         chunk("tRNS", palette.substr(0, colors / 4)) +
-         chunk("IDAT", data.substr(0, data.size() / 2)) +
-         chunk("IDAT", data.substr(data.size() / 2)) + chunk("IEND", "");
+  return "\x89PNG\r\n\x1a\n" + pngChunk("IHDR", header) +
+         pngChunk("PLTE", palette) +
+         pngChunk("tRNS", palette.substr(0, colors / 4)) +
+         pngChunk("IDAT", data.substr(0, data.size() / 2)) +
+         pngChunk("IDAT", data.substr(data.size() / 2)) + pngChunk("IEND", "");
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -213,13 +213,20 @@ static Value average(const Math &m, const Config &config, OptimizerState &state,
 // The step
 //===----------------------------------------------------------------------===//
 
-static const OptimizerEntry *findOptimizer(StringRef name) {
+static SmallVector<const OptimizerEntry *> allOptimizers() {
+  SmallVector<const OptimizerEntry *> all;
   for (ArrayRef<OptimizerEntry> table :
        {momentumOptimizers(), adamOptimizers(), adaptiveOptimizers(),
         matrixOptimizers()})
     for (const OptimizerEntry &entry : table)
-      if (entry.name.equals_insensitive(name))
-        return &entry;
+      all.push_back(&entry);
+  return all;
+}
+
+static const OptimizerEntry *findOptimizer(StringRef name) {
+  for (const OptimizerEntry *entry : allOptimizers())
+    if (entry->name.equals_insensitive(name))
+      return entry;
   return nullptr;
 }
 
@@ -235,11 +242,8 @@ LogicalResult buildOptimizerStep(ModuleOp module, OpBuilder &builder,
                                << config.className()
                                << "' is not supported; supported are ";
     SmallVector<StringRef> names;
-    for (ArrayRef<OptimizerEntry> table :
-         {momentumOptimizers(), adamOptimizers(), adaptiveOptimizers(),
-          matrixOptimizers()})
-      for (const OptimizerEntry &known : table)
-        names.push_back(known.name);
+    for (const OptimizerEntry *known : allOptimizers())
+      names.push_back(known->name);
     return error << llvm::join(names, ", ");
   }
 

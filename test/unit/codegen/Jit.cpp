@@ -260,4 +260,12 @@ bool Jit::call(StringRef name, ArrayRef<ArrayBase *> arguments) {
   return true;
 }
 
+std::string with(std::string text,
+                 std::vector<std::pair<std::string, std::string>> values) {
+  for (auto &[name, value] : values)
+    for (size_t at; (at = text.find(name)) != std::string::npos;)
+      text.replace(at, name.size(), value);
+  return text;
+}
+
 } // namespace cornu::test

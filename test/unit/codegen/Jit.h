@@ -126,6 +126,10 @@ private:
   std::vector<int64_t> workspaceDescriptor;
 };
 
+/// The text of a kernel with every `$N` replaced.
+std::string with(std::string text,
+                 std::vector<std::pair<std::string, std::string>> values);
+
 } // namespace cornu::test
 
 #endif // CORNU_TEST_UNIT_CODEGEN_JIT_H

@@ -34,14 +34,6 @@ struct Named {
   std::string text;
 };
 
-std::string with(std::string text,
-                 std::vector<std::pair<std::string, std::string>> values) {
-  for (auto &[name, value] : values)
-    for (size_t at; (at = text.find(name)) != std::string::npos;)
-      text.replace(at, name.size(), value);
-  return text;
-}
-
 const char *kRelu = R"(
 func.func @kernel(%x: memref<?x$Nxf32>, %o: memref<?x$Nxf32>, %w: memref<?xi8>) {
   %zero = arith.constant 0.0 : f32

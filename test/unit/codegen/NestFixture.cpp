@@ -184,12 +184,4 @@ void NestTest::check(const std::string &text, double tolerance, int64_t low,
   }
 }
 
-std::string with(std::string text,
-                 std::vector<std::pair<std::string, std::string>> values) {
-  for (auto &[name, value] : values)
-    for (size_t at; (at = text.find(name)) != std::string::npos;)
-      text.replace(at, name.size(), value);
-  return text;
-}
-
 } // namespace cornu::test

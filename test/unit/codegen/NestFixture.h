@@ -30,10 +30,6 @@ private:
   mlir::MLIRContext context;
 };
 
-/// The text with every `$N` replaced.
-std::string with(std::string text,
-                 std::vector<std::pair<std::string, std::string>> values);
-
 } // namespace cornu::test
 
 #endif // CORNU_TEST_UNIT_CODEGEN_NESTFIXTURE_H

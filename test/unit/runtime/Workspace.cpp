@@ -1,6 +1,5 @@
 //===- Workspace.cpp - A folder of files, and programs run in it ----------===//
 #include "Workspace.h"
-#include "runtime/host/Inflate.h"
 
 #include <csignal>
 #include <cstdlib>
@@ -126,19 +125,6 @@ std::string regressionTargets(int64_t rows, unsigned seed) {
     y.push_back(x[size_t(3 * i)] + 2 * x[size_t(3 * i + 1)] -
                 x[size_t(3 * i + 2)] + 0.5f);
   return npy<float>({rows}, y);
-}
-
-static std::string bigEndian(uint64_t value) {
-  std::string text;
-  for (int shift = 24; shift >= 0; shift -= 8)
-    text += char(value >> shift);
-  return text;
-}
-
-std::string pngChunk(const std::string &type, const std::string &data) {
-  uint32_t sum =
-      cornu::runtime::crc32(0, (type + data).data(), type.size() + data.size());
-  return bigEndian(data.size()) + type + data + bigEndian(sum);
 }
 
 std::string pngFile(uint32_t width, uint32_t height, int depth, int color,

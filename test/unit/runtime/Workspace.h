@@ -11,6 +11,8 @@
 #ifndef CORNU_TEST_UNIT_RUNTIME_WORKSPACE_H
 #define CORNU_TEST_UNIT_RUNTIME_WORKSPACE_H
 
+#include "PngChunk.h"
+
 #include <cstdint>
 #include <functional>
 #include <gtest/gtest.h>
@@ -79,8 +81,6 @@ std::string npy(const std::vector<int64_t> &shape,
       bytesOf(values));
 }
 
-/// A chunk of a .png file: its size, type, data and check sum.
-std::string pngChunk(const std::string &type, const std::string &data);
 /// A .png file of these rows, each with its filter's number in front; `more`
 /// are chunks before the pixels.
 std::string pngFile(uint32_t width, uint32_t height, int depth, int color,
