@@ -23,6 +23,9 @@ bool isContraction(linalg::GenericOp op) {
 /// Stands for an extent that is not known: large enough that blocks are cut.
 static constexpr int64_t kManyRows = 4096;
 
+/// What a cache brings at a time.
+static constexpr int64_t kLineBytes = 64;
+
 /// Element stride of `loop` in an operand; nothing where it is not known.
 static std::optional<int64_t> strideOf(linalg::GenericOp op, unsigned operand,
                                        unsigned loop) {
@@ -54,6 +57,18 @@ static int64_t fewestRows(int64_t rightBytes, const Target &target) {
 static int64_t equalParts(int64_t extent, int64_t most) {
   int64_t parts = llvm::divideCeil(extent, std::max<int64_t>(most, 1));
   return llvm::divideCeil(extent, std::max<int64_t>(parts, 1));
+}
+
+/// True if the left operand is contiguous along the rows and not along the
+/// reduction, as in a gradient for weights: every step of a tile reads a cache
+/// line of its own, and the next tiles what is left of it.
+static bool leftRunsAcross(linalg::GenericOp op, const ContractionForm &form) {
+  if (form.sharedLane || form.rows.empty() ||
+      strideOf(op, form.left, form.rows.back()) != 1)
+    return false;
+  return llvm::none_of(form.reduction, [&](unsigned loop) {
+    return strideOf(op, form.left, loop) == 1;
+  });
 }
 
 namespace {
@@ -136,6 +151,8 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
   // fills half of that.
   int64_t kcMost = std::min(target.l2Bytes / 8 / (blocking.nr * bytes),
                             target.l1Bytes / 2 / (blocking.mr * bytes));
+  if (leftRunsAcross(op, *form))
+    kcMost = std::min(kcMost, target.l1Bytes / 2 / kLineBytes);
   kcMost = std::max<int64_t>(kcMost, 128);
   blocking.kc = steps <= kcMost * 3 / 2 ? steps : equalParts(steps, kcMost);
   int64_t l2 = std::max<int64_t>(target.l2Bytes, 128 << 10);

@@ -118,6 +118,24 @@ func.func @depthwise(%x: memref<?x16x16x64xf32>, %w: memref<3x3x64xf32>,
   return
 }
 
+// A gradient for weights: a step of six rows reads a cache line of the left
+// operand, so only so many steps as lines fit in half of the first-level cache.
+// CHECK-LABEL: @weights
+// CHECK: #codegen.contraction<mr = 6, nr = 16, {{.*}} kc = 256,
+func.func @weights(%a: memref<2560x128xf32>, %b: memref<2560x512xf32>,
+                   %c: memref<128x512xf32>) {
+  linalg.generic {indexing_maps = [#km, #kn, #mn],
+                  iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<2560x128xf32>, memref<2560x512xf32>)
+      outs(%c : memref<128x512xf32>) {
+  ^bb0(%x: f32, %y: f32, %s: f32):
+    %p = arith.mulf %x, %y : f32
+    %q = arith.addf %s, %p : f32
+    linalg.yield %q : f32
+  }
+  return
+}
+
 // What is already decided stays.
 // CHECK-LABEL: @override
 // CHECK: #codegen.contraction<mr = 2, nr = 8, mc = 10
