@@ -123,21 +123,50 @@ void ContractionNest::forRowTiles(
     return;
   }
   // Few sizes, since each is code: the second is as small as is still fast.
-  Value start = math.constant(0);
   int64_t vectors = lanes.widths.size();
-  for (int64_t size = tile;;) {
+  SmallVector<int64_t, 4> sizes = {tile};
+  while (sizes.back() > 1) {
+    int64_t size = sizes.back();
+    int64_t next = size == tile ? llvm::bit_floor(uint64_t(kInFlight / vectors))
+                                : size / 4;
+    sizes.push_back(
+        std::clamp<int64_t>(next, 1, llvm::bit_floor(uint64_t(size - 1))));
+  }
+  Value start = math.constant(0);
+  for (int64_t size : sizes) {
     Value left = math.sub(total, start);
     Value whole = math.mul(math.div(left, math.constant(size)),
                            OpFoldResult(builder.getIndexAttr(size)));
+    if (size == tile && size > 1)
+      whole = keepForRest(left, whole, tile, sizes[1]);
     Value end = math.add(start, whole);
     forRange(start, end, size, [&](Value at) { body(at, size); });
-    if (size == 1)
-      return;
     start = end;
-    int64_t next = size == tile ? llvm::bit_floor(uint64_t(kInFlight / vectors))
-                                : size / 4;
-    size = std::clamp<int64_t>(next, 1, llvm::bit_floor(uint64_t(size - 1)));
+    if (size == tile)
+      panelFilled = arith::CmpIOp::create(
+          builder, loc, arith::CmpIPredicate::ne, end, math.constant(0));
   }
+}
+
+/// The rows in full tiles, `whole` of `left`, less one tile where it and the
+/// rest are fewer tiles of `next` rows and of one: 8 = 4 + 4 and not 6 + 1 + 1.
+Value ContractionNest::keepForRest(Value left, Value whole, int64_t tile,
+                                   int64_t next) {
+  auto tiles = [&](int64_t rows) { return rows / next + rows % next; };
+  Value rest = math.sub(left, whole), keep;
+  for (int64_t rows = 1; rows < tile; ++rows) {
+    if (tiles(tile + rows) > tiles(rows))
+      continue;
+    Value here = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                       rest, math.constant(rows));
+    keep = keep ? arith::OrIOp::create(builder, loc, keep, here) : here;
+  }
+  if (!keep)
+    return whole;
+  Value less = math.sub(whole, math.constant(tile));
+  Value none = math.constant(0);
+  less = arith::MaxSIOp::create(builder, loc, less, none);
+  return arith::SelectOp::create(builder, loc, keep, less, whole);
 }
 
 Value ContractionNest::allocate(int64_t elements) {

@@ -104,6 +104,8 @@ private:
   void forRowTiles(mlir::Value total, llvm::ArrayRef<int64_t> totals,
                    const LaneTile &lanes,
                    llvm::function_ref<void(mlir::Value, int64_t)> body);
+  mlir::Value keepForRest(mlir::Value left, mlir::Value whole, int64_t tile,
+                          int64_t next);
   void forRange(mlir::Value low, mlir::Value high, int64_t step,
                 llvm::function_ref<void(mlir::Value)> body);
   void ifElse(mlir::Value condition, llvm::function_ref<void()> then,
@@ -210,7 +212,8 @@ private:
   llvm::SmallVector<LoopRange> reductionRanges; ///< of reductionLoops
   LinearView blockLeft, blockRight;
   Packing packing = Packing::None;
-  mlir::Value panel; ///< of the right operand, for the lanes at hand
+  mlir::Value panel;       ///< of the right operand, for the lanes at hand
+  mlir::Value panelFilled; ///< by a tile before those of a rest
   llvm::SmallVector<int64_t> panelStrides; ///< of reductionLoops, in columns
   LinearView tileRight;                    ///< blockRight, or its panel
   /// The panel where a tile stores what it reads of the right operand.

@@ -307,10 +307,22 @@ ContractionNest::reduceTile(const RowTile &tile, const LaneTile &lanes,
   };
   if (packing == Packing::Ahead)
     return fromPanel(std::move(accumulators));
-  // Whether a panel has been filled is not known, and few rows need none.
-  int64_t rows = tile.rows.size();
-  if (tile.isRest || rows == rowBlock)
+  // Few rows need no panel.
+  if (int64_t(tile.rows.size()) == rowBlock)
     return operand(std::move(accumulators));
+  auto either = [&](Value condition, auto then, auto otherwise) {
+    auto branch = scf::IfOp::create(
+        builder, loc, TypeRange(ValueRange(accumulators)), condition,
+        /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(branch.thenBlock());
+    scf::YieldOp::create(builder, loc, then(accumulators));
+    builder.setInsertionPointToStart(branch.elseBlock());
+    scf::YieldOp::create(builder, loc, otherwise(accumulators));
+    return Accumulators(branch.getResults());
+  };
+  if (tile.isRest)
+    return either(panelFilled, fromPanel, operand);
   auto filling = [&](Accumulators sums) {
     filledPanel = panel;
     sums = operand(std::move(sums));
@@ -323,15 +335,7 @@ ContractionNest::reduceTile(const RowTile &tile, const LaneTile &lanes,
                        : fromPanel(std::move(accumulators));
   Value isFirst = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
                                         slot, math.constant(0));
-  auto branch =
-      scf::IfOp::create(builder, loc, TypeRange(ValueRange(accumulators)),
-                        isFirst, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(branch.thenBlock());
-  scf::YieldOp::create(builder, loc, filling(accumulators));
-  builder.setInsertionPointToStart(branch.elseBlock());
-  scf::YieldOp::create(builder, loc, fromPanel(accumulators));
-  return Accumulators(branch.getResults());
+  return either(isFirst, filling, fromPanel);
 }
 
 } // namespace cornu::codegen

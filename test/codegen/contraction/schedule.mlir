@@ -102,3 +102,34 @@ func.func @padded(%x: memref<?x8x8x4xf32>, %w: memref<3x3x4x16xf32>,
   }
   return
 }
+
+// Any number of rows: a last full tile makes two of four rows with a rest of
+// two or three. Tiles of a rest read the panel if a full one has filled it.
+
+// CHECK-LABEL: func.func @rows
+// CHECK-DAG: %[[TWO:.*]] = arith.cmpi eq, %[[REST:.*]], %c2
+// CHECK-DAG: %[[THREE:.*]] = arith.cmpi eq, %[[REST]], %c3
+// CHECK: %[[KEEP:.*]] = arith.ori %[[TWO]], %[[THREE]]
+// CHECK: %[[LESS:.*]] = arith.maxsi
+// CHECK: %[[FULL:.*]] = arith.select %[[KEEP]], %[[LESS]],
+// CHECK: %[[FILLED:.*]] = arith.cmpi ne, %[[FULL]], %c0
+// CHECK: scf.for %{{.*}} = %c0 to %[[FULL]] step %c6
+// CHECK: scf.for %{{.*}} = %[[FULL]] to %{{.*}} step %c4
+// CHECK: scf.if %[[FILLED]] -> (vector<8xf32>, vector<8xf32>, vector<8xf32>,
+func.func @rows(%a: memref<?x64xf32>, %b: memref<64x48xf32>,
+                %c: memref<?x48xf32>) {
+  linalg.generic {indexing_maps = [#mk, #kn, #mn],
+                  iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<?x64xf32>, memref<64x48xf32>)
+      outs(%c : memref<?x48xf32>)
+      attrs = {codegen.strategy = #codegen.contraction<
+        mr = 6, nr = 16, mc = 192, nc = 48, kc = 64, copy_left = false,
+        copy_right = false, pack_right = true, flatten_rows = false,
+        along_reduction = false, single_row_nr = 0, serial = 1>} {
+  ^bb0(%x: f32, %y: f32, %s: f32):
+    %p = arith.mulf %x, %y : f32
+    %q = arith.addf %s, %p : f32
+    linalg.yield %q : f32
+  }
+  return
+}
