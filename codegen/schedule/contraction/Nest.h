@@ -170,6 +170,8 @@ private:
                          mlir::ValueRange accumulators);
   void applyEpilogue(const RowTile &tile, const LaneTile &lanes,
                      mlir::ValueRange accumulators);
+  void applyEpilogueByRows(const RowTile &tile, const LaneTile &lanes,
+                           mlir::ValueRange accumulators);
   llvm::SmallVector<mlir::Value>
   rowOffsets(const LinearView &view, mlir::Value base, const RowTile &tile);
   mlir::Value fixedOffset(const LinearView &view);

@@ -13,6 +13,7 @@
 #include "codegen/schedule/contraction/Nest.h"
 
 #include "codegen/schedule/Elementwise.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -191,12 +192,25 @@ void ContractionNest::storeAccumulators(const RowTile &tile,
   }
 }
 
+/// True if an epilogue computes functions: chains of tens of operations, of
+/// which a processor sees hardly two at a time. Neighbouring vectors go through
+/// it side by side, as one of twice the width, so that they hide each other's
+/// latency.
+static bool isLong(const EpilogueOp &epilogue) {
+  linalg::GenericOp op = epilogue.op;
+  return llvm::any_of(op.getBody()->without_terminator(), [](Operation &inner) {
+    return isa<math::ErfOp, math::ExpOp, math::ExpM1Op, math::TanhOp,
+               math::LogOp, math::Log1pOp>(inner);
+  });
+}
+
 void ContractionNest::applyEpilogue(const RowTile &tile, const LaneTile &lanes,
                                     ValueRange accumulators) {
   Value rootOutput = root.getDpsInits()[0];
   AffineMap outMap = maps[2];
   unsigned rank = outMap.getNumResults();
   unsigned next = 0;
+  bool pairs = llvm::any_of(fusion.epilogue, isLong);
   for (const RowPoint &row : tile.rows) {
     SmallVector<Value> loopIndices(root.getNumLoops());
     for (unsigned loop : form.batch)
@@ -206,14 +220,24 @@ void ContractionNest::applyEpilogue(const RowTile &tile, const LaneTile &lanes,
     for (auto [loop, index] : llvm::zip(rowLoops, row.indices))
       loopIndices[loop.inner()] = index;
     int64_t column = 0;
-    for (unsigned lane : lanes.widths) {
+    for (unsigned group = 0; group < lanes.widths.size();) {
+      unsigned lane = lanes.widths[group];
+      Value sum = accumulators[next++];
+      if (pairs && group + 1 < lanes.widths.size() &&
+          lanes.widths[group + 1] == lane) {
+        sum = vector::ShuffleOp::create(
+            builder, loc, sum, accumulators[next++],
+            llvm::to_vector(llvm::seq<int64_t>(0, 2 * lane)));
+        ++group;
+        lane *= 2;
+      }
+      ++group;
       loopIndices[form.lane] = addConstant(builder, loc, lanes.start, column);
       column += lane;
       SmallVector<Value> point;
       for (AffineExpr expr : outMap.getResults())
         point.push_back(loopIndices[cast<AffineDimExpr>(expr).getPosition()]);
       DenseMap<Value, Value> values;
-      Value sum = accumulators[next++];
       if (lane == 1)
         sum = vector::ExtractOp::create(builder, loc, sum, 0);
       values[rootOutput] = sum;
@@ -256,6 +280,39 @@ void ContractionNest::applyEpilogue(const RowTile &tile, const LaneTile &lanes,
   }
 }
 
+/// A long epilogue, as a loop over the rows of a tile: the sums wait in memory
+/// and leave it the registers.
+void ContractionNest::applyEpilogueByRows(const RowTile &tile,
+                                          const LaneTile &lanes,
+                                          ValueRange accumulators) {
+  int64_t used = workspaceUsed, rows = tile.rows.size(), columns = 0;
+  for (unsigned lane : lanes.widths)
+    columns += lane;
+  Value waiting = allocate(rows * columns);
+  for (int64_t row = 0, at = 0, next = 0; row < rows; ++row)
+    for (unsigned lane : lanes.widths) {
+      vector::StoreOp::create(builder, loc, accumulators[next++], waiting,
+                              ValueRange{math.constant(at)});
+      at += lane;
+    }
+  forRange(math.constant(0), math.constant(rows), 1, [&](Value row) {
+    Value at = math.mul(row, OpFoldResult(builder.getIndexAttr(columns)));
+    Accumulators sums;
+    int64_t column = 0;
+    for (unsigned lane : lanes.widths) {
+      sums.push_back(loadLanes(waiting, addConstant(builder, loc, at, column),
+                               builder.getIndexAttr(1), lane));
+      column += lane;
+    }
+    RowTile one;
+    one.rows.push_back(tile.rows.front());
+    Value &index = one.rows.front().indices.back();
+    index = math.add(index, row);
+    applyEpilogue(one, lanes, sums);
+  });
+  workspaceUsed = used;
+}
+
 /// Stores sums that are complete, or what the epilogue makes of them.
 void ContractionNest::finishTile(const RowTile &tile, const LaneTile &lanes,
                                  ValueRange accumulators) {
@@ -265,7 +322,11 @@ void ContractionNest::finishTile(const RowTile &tile, const LaneTile &lanes,
     storeAccumulators(tile, lanes, accumulators);
     sumsInWorkspace = inWorkspace;
   }
-  applyEpilogue(tile, lanes, accumulators);
+  if (tile.consecutive && tile.rows.size() > 1 &&
+      lanes.widths.front() == width && llvm::any_of(fusion.epilogue, isLong))
+    applyEpilogueByRows(tile, lanes, accumulators);
+  else
+    applyEpilogue(tile, lanes, accumulators);
 }
 
 void ContractionNest::emitTile(const RowTile &tile, const LaneTile &lanes) {

@@ -133,3 +133,41 @@ func.func @rows(%a: memref<?x64xf32>, %b: memref<64x48xf32>,
   }
   return
 }
+
+// An epilogue with a function: the sums of a tile wait in memory, and each row
+// goes through it as one vector, twice as wide as a register.
+// CHECK-LABEL: func.func @function
+// CHECK: scf.yield
+// CHECK-COUNT-4: vector.store {{.*}} vector<8xf32>
+// CHECK-NEXT: scf.for
+// CHECK-COUNT-2: vector.load {{.*}} vector<8xf32>
+// CHECK: %[[ROW:.*]] = vector.shuffle {{.*}} : vector<8xf32>, vector<8xf32>
+// CHECK: math.tanh %[[ROW]] {{.*}}: vector<16xf32>
+// CHECK: vector.store {{.*}} vector<16xf32>
+func.func @function(%a: memref<4x64xf32>, %b: memref<64x16xf32>,
+                    %c: memref<4x16xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %sum = memref.alloc() : memref<4x16xf32>
+  linalg.fill ins(%zero : f32) outs(%sum : memref<4x16xf32>)
+  linalg.generic {indexing_maps = [#mk, #kn, #mn],
+                  iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<4x64xf32>, memref<64x16xf32>)
+      outs(%sum : memref<4x16xf32>)
+      attrs = {codegen.strategy = #codegen.contraction<
+        mr = 2, nr = 16, mc = 4, nc = 16, kc = 64, copy_left = false,
+        copy_right = false, pack_right = false, flatten_rows = false,
+        along_reduction = false, single_row_nr = 0, serial = 200000>} {
+  ^bb0(%x: f32, %y: f32, %s: f32):
+    %p = arith.mulf %x, %y : f32
+    %q = arith.addf %s, %p : f32
+    linalg.yield %q : f32
+  }
+  linalg.generic {indexing_maps = [#id, #id],
+                  iterator_types = ["parallel", "parallel"]}
+      ins(%sum : memref<4x16xf32>) outs(%c : memref<4x16xf32>) {
+  ^bb0(%x: f32, %old: f32):
+    %y = math.tanh %x : f32
+    linalg.yield %y : f32
+  }
+  return
+}

@@ -382,9 +382,9 @@ std::string ContractionCase::text(const std::string &name) const {
         << outType << ") outs(%out : " << outType
         << ") {\n  ^bb0(%r: " << scalar << ", %bi: " << scalar
         << ", %o: " << scalar << ", %old: " << scalar
-        << "):\n    %1 = arith.addf %r, %bi : " << scalar
-        << "\n    %2 = arith.maximumf %1, %zero : " << scalar
-        << "\n    %3 = arith.addf %2, %o : " << scalar
+        << "):\n    %1 = arith.addf %r, %bi : " << scalar << "\n    %2 = "
+        << (function ? "math.tanh %1 : " : "arith.maximumf %1, %zero : ")
+        << scalar << "\n    %3 = arith.addf %2, %o : " << scalar
         << "\n    linalg.yield %3 : " << scalar << "\n  }\n";
   }
   if (secondResult) {
@@ -478,8 +478,10 @@ ContractionCase::reference(Arguments<T> &arguments) const {
     Array<T> &bias = arguments.arrays[2], &other = arguments.arrays[3];
     int64_t last = operands[2].back().size;
     std::vector<double> y(sum.size());
-    for (size_t i = 0; i < sum.size(); ++i)
-      y[i] = std::max(sum[i] + double(bias[i % last]), 0.0) + double(other[i]);
+    for (size_t i = 0; i < sum.size(); ++i) {
+      double x = sum[i] + double(bias[i % last]);
+      y[i] = (function ? std::tanh(x) : std::max(x, 0.0)) + double(other[i]);
+    }
     results.push_back(y);
   } else if (direct) {
     results.push_back(sum);

@@ -34,6 +34,7 @@ struct ContractionCase {
   std::vector<Dim> operands[3];
   bool prologue[2] = {false, false}; ///< max(x, -0.5) on an input
   bool epilogue = false;             ///< max(r + bias, 0) + other
+  bool function = false;             ///< tanh there, and no maximum
   bool secondResult = false;         ///< and 2 * r
   bool accumulate = false;           ///< no fill: adds to the output
   bool isDouble = false;

@@ -62,6 +62,7 @@ void ContractionTest::decorate(ContractionCase &c) {
   c.prologue[0] = chance(25);
   c.prologue[1] = chance(20);
   c.epilogue = chance(40);
+  c.function = chance(40);
   c.secondResult = c.epilogue && chance(30);
   c.accumulate = !c.epilogue && chance(15);
   if (chance(60)) {
