@@ -86,7 +86,8 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
       * `winograd`: a convolution's outputs are computed in squares of so many
         points a side by Winograd's minimal filtering, of which a task has
         `squares`, where there are at least `winograd_from` of them (0: no such
-        version).
+        version); a side of the window is cut into parts of at most
+        `winograd_taps`.
 
     ```mlir
     #codegen.contraction<mr = 6, nr = 16, mc = 144, nc = 512, kc = 256,
@@ -102,6 +103,7 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
                         "bool":$flatten_rows, "bool":$along_reduction,
                         "int64_t":$single_row_nr, "int64_t":$serial,
                         DefaultValuedParameter<"int64_t", "0">:$winograd,
+                        DefaultValuedParameter<"int64_t", "0">:$winograd_taps,
                         DefaultValuedParameter<"int64_t", "0">:$squares,
                         DefaultValuedParameter<"int64_t", "0">:$winograd_from);
 }

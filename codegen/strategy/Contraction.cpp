@@ -267,7 +267,8 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
       op.getContext(), blocking.mr, blocking.nr, blocking.mc, blocking.nc,
       blocking.kc, blocking.copyLeft, blocking.copyRight, blocking.packRight,
       blocking.flattenRows, blocking.alongReduction, blocking.singleRowNr,
-      blocking.serial, winograd.side, winograd.squares, winograd.from));
+      blocking.serial, winograd.side, winograd.taps, winograd.squares,
+      winograd.from));
 }
 
 } // namespace cornu::codegen

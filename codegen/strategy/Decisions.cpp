@@ -34,7 +34,8 @@ static std::string textOf(ContractionAttr strategy) {
   if (strategy.getAlongReduction())
     text += ", along the reduction";
   if (int64_t side = strategy.getWinograd())
-    text += llvm::formatv(", winograd {0}x{0}", side);
+    text += llvm::formatv(", winograd F({0}x{0}, {1}x{1})", side,
+                          strategy.getWinogradTaps());
   return text;
 }
 

@@ -19,9 +19,9 @@ namespace cornu::codegen {
 /// Adds the strategies of the ops in `kernel` to those it remembers.
 void rememberStrategies(mlir::func::FuncOp kernel);
 
-/// In words: "contraction 6x16, packed, winograd 4x4; map 16": the register
-/// tile of a contraction, the tile and lanes of a nest. Empty if the kernel
-/// remembers none, or is null.
+/// In words: "contraction 6x16, packed, winograd F(4x4, 3x3); map 16": the
+/// register tile of a contraction, the tile and lanes of a nest. Empty if the
+/// kernel remembers none, or is null.
 std::string strategyText(mlir::func::FuncOp kernel);
 
 } // namespace cornu::codegen

@@ -74,6 +74,31 @@ std::optional<WinogradForm> WinogradForm::of(linalg::GenericOp op,
   return result;
 }
 
+namespace {
+/// F(side x side, partTaps x partTaps) for a window of more or as many taps.
+struct Filtering {
+  int64_t side = 0, partTaps = 0, parts = 1;
+
+  int64_t patch() const { return side + partTaps - 1; }
+  /// Along an axis, of a square: a part that is not the last has a tap less,
+  /// and so a point less.
+  int64_t products() const { return patch() * parts - (parts - 1); }
+};
+} // namespace
+
+static SmallVector<Filtering> filteringsFor(int64_t taps) {
+  switch (taps) {
+  case 3:
+    return {{4, 3}, {2, 3}};
+  case 5:
+    return {{2, 5}, {2, 3, 2}};
+  case 7:
+    return {{2, 3, 3}};
+  default:
+    return {};
+  }
+}
+
 WinogradBlocking WinogradBlocking::choose(const WinogradForm &form, bool exact,
                                           int64_t mr, const Target &target) {
   WinogradBlocking best;
@@ -89,32 +114,39 @@ WinogradBlocking WinogradBlocking::choose(const WinogradForm &form, bool exact,
                         form.taps * form.taps * pairs / perCycle;
   // The gain must be worth the code.
   double least = direct / 1.25;
-  for (int64_t side : {4, 2}) {
-    int64_t patch = side + form.taps - 1;
+  for (const Filtering &filtering : filteringsFor(form.taps)) {
+    const int64_t points = filtering.patch() * filtering.patch();
+    const int64_t products = filtering.products() * filtering.products();
     // The larger transforms lose some four bits, and more with each doubling
     // of the channels: beyond 64, a deep net would feel it. There the smaller
     // ones are as fast, whose kernels need less memory.
-    if (patch > 4 && (exact || form.channels > 64))
+    if (filtering.patch() > 4 && (exact || form.channels > 64))
       continue;
-    if ((form.taps != 3 && form.taps != 5) || (patch != 4 && patch != 6))
-      continue;
-    int64_t squares = llvm::divideCeil(form.axes[0].outputs, side) *
-                      llvm::divideCeil(form.axes[1].outputs, side);
+    int64_t squares = 1, patches = 1;
+    for (const WinogradForm::Axis &axis : form.axes) {
+      int64_t count = llvm::divideCeil(axis.outputs, filtering.side);
+      squares *= count;
+      patches *= count + filtering.parts - 1;
+    }
     // A vector's transform takes some nine cycles for each point of the patch:
     // a load, a store, three additions, and its part of the epilogue.
-    double transforms =
-        9.0 * patch * patch * (form.channels + form.lanes) / width;
-    double cycles = squares * (patch * patch * pairs / perCycle + transforms);
+    double transformed = patches * form.channels + squares * form.lanes;
+    // With parts, a tile begins anew for each run of terms: as if it had two
+    // terms more for the channels of one.
+    double start = filtering.parts > 1 ? 1 + 2.0 / form.channels : 1;
+    double cycles = squares * products * pairs / perCycle * start +
+                    9.0 * points * transformed / width;
     if (cycles >= least)
       continue;
     least = cycles;
-    best.side = side;
+    best.side = filtering.side;
+    best.taps = filtering.partTaps;
     // The transformed patches and products of a task fill half of the second
     // cache, but the transformed kernel is read for not too few of them.
-    int64_t perSquare = patch * patch * (form.channels + form.lanes) * bytes;
+    double perSquare = points * transformed / squares * bytes;
     best.squares = std::clamp<int64_t>(target.l2Bytes / 2 / perSquare, 48, 192);
     best.squares = llvm::alignTo(best.squares, mr);
-    int64_t kernelBytes = patch * patch * int64_t(pairs) * bytes;
+    int64_t kernelBytes = products * int64_t(pairs) * bytes;
     best.from = kernelBytes <= target.l2Bytes / 2 ? 8 : 32;
   }
   return best;

@@ -17,6 +17,10 @@
 //
 //   out[n, y, x, f] += in[n, y + ky, x + kx, c] * w[ky, kx, c, f]
 //
+// A window of more taps is the sum of windows of at most 3 x 3, whose products
+// are summed before A^T: F(2x2, 5x5) takes 49 products for 4 outputs, instead
+// of 100, with the small rounding errors of F(2x2, 3x3).
+//
 // In a gradient for the input the taps run backwards: in[n, y - ky + 2, ...].
 //
 //===----------------------------------------------------------------------===//
@@ -49,9 +53,10 @@ struct WinogradForm {
                                         const ContractionForm &form);
 };
 
-/// How a convolution is cut into squares; `side` is 0 where it should not be.
+/// How a convolution is cut into squares, and a side of its window into parts
+/// of at most `taps`; `side` is 0 where it should not be.
 struct WinogradBlocking {
-  int64_t side = 0, squares = 0, from = 0;
+  int64_t side = 0, taps = 0, squares = 0, from = 0;
 
   /// `exact`: rounding errors must be no larger than those of plain sums.
   static WinogradBlocking choose(const WinogradForm &form, bool exact,

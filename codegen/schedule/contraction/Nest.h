@@ -13,8 +13,8 @@
 //           store them, or apply the epilogue and store that
 //
 // Plan.cpp sets up, Nest.cpp holds the loops, Copy.cpp the copies, Tile.cpp the
-// register tile and Reduce.cpp what runs inside it. Winograd.cpp has a version
-// of its own.
+// register tile and Reduce.cpp what runs inside it. Winograd*.cpp have a
+// version of their own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -134,14 +134,25 @@ private:
   bool emitWinogradVersion(llvm::function_ref<void()> otherwise);
   std::optional<Winograd> planWinograd();
   void emitWinograd(Winograd &plan);
-  void transformKernel(Winograd &plan);
-  llvm::SmallVector<mlir::Value> squareIndices(const Winograd &plan,
-                                               mlir::Value number);
-  void transformPatch(Winograd &plan, mlir::Value number, mlir::Value place);
   void multiplyPoint(const Winograd &plan, mlir::Value point,
                      mlir::Value count);
-  void finishSquare(const Winograd &plan, mlir::Value number,
-                    mlir::Value place);
+  llvm::SmallVector<mlir::Value>
+  multiplyTile(const Winograd &plan, mlir::Value point, mlir::Value row,
+               mlir::Value panel, unsigned vectors);
+  // WinogradKernel.cpp
+  void transformKernel(Winograd &plan);
+  void transformChannels(const Winograd &plan, mlir::Value first, int64_t down,
+                         int64_t across);
+  llvm::SmallVector<mlir::Value> transformPart(const Winograd &plan,
+                                               mlir::Value offset, int64_t down,
+                                               int64_t across);
+  // WinogradSquares.cpp
+  mlir::Value patchOf(const Winograd &plan, mlir::Value square);
+  llvm::SmallVector<mlir::Value> squareIndices(const Winograd &plan,
+                                               mlir::Value number,
+                                               llvm::ArrayRef<int64_t> perAxis);
+  void transformPatch(Winograd &plan, mlir::Value place);
+  void finishSquare(const Winograd &plan, mlir::Value place);
 
   // Tile.cpp and Reduce.cpp
   void emitTile(const RowTile &tile, const LaneTile &lanes);

@@ -4,42 +4,27 @@
 // WinogradForm.h):
 //
 //   codegen.parallel over blocks of channels
-//     U[point][c][lanes] = G k G^T                       shared by all tasks
+//     U[point][part][c][lanes] = G k G^T                 shared by all tasks
 //   codegen.parallel over blocks of squares
-//     for each square: V[point][square][c] = B^T d B     zero where padded
-//     for each point:  M = V * U                         the register tile
+//     for each patch:  V[point][patch][c] = B^T d B      zero where padded
+//     for each point:  M = sum over parts of V * U       the register tile
 //     for each square: A^T M A, epilogue, store
 //
 // Squares are numbered through all images, so that a task has its full number
 // of rows whatever the size of an image. The border costs a copy of the patch.
+// WinogradKernel.cpp has U, WinogradSquares.cpp V and the outputs.
 //
 //===----------------------------------------------------------------------===//
 
+#include "codegen/schedule/contraction/Winograd.h"
 #include "codegen/schedule/Elementwise.h"
-#include "codegen/schedule/contraction/Nest.h"
-#include "codegen/schedule/contraction/WinogradTransform.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
 namespace cornu::codegen {
-
-struct ContractionNest::Winograd {
-  WinogradForm form;
-  WinogradTransform transform;
-  SmallVector<unsigned> outer; ///< row loops that are no axis: images
-  int64_t side = 0, points = 0, squares = 0; ///< of a square; of a task
-  Value perAxis[2];                          ///< squares of an image
-  Value total;                               ///< squares of all images
-  bool hasBorder = false;
-
-  Value kernel;                           ///< U
-  Value patches, products;                ///< V and M, of a task
-  int64_t patchStep = 0, productStep = 0; ///< of V and M, from point to point
-  Value border; ///< the patch at hand, where it crosses the border
-  Value square; ///< the outputs at hand
-};
 
 /// One vector more between the points' blocks keeps them from falling into the
 /// same cache sets.
@@ -57,14 +42,15 @@ std::optional<ContractionNest::Winograd> ContractionNest::planWinograd() {
   const LinearView &weights = views[form.right];
   if (weights.stride(form.lane) != 1 && weights.stride(window->channel) != 1)
     return std::nullopt;
-  auto transform = WinogradTransform::of(strategy.getWinograd(), window->taps);
+  auto transform = WinogradTransform::of(strategy.getWinograd(), window->taps,
+                                         strategy.getWinogradTaps());
   if (!transform)
     return std::nullopt;
   plan.form = *window;
   plan.transform = *transform;
   plan.side = transform->side;
   plan.points = transform->patch * transform->patch;
-  plan.squares = llvm::alignTo(strategy.getSquares(), strategy.getMr());
+  plan.parts = transform->parts.size();
   const ContractionInput &input = fusion.inputs[form.left];
   auto source = cast<MemRefType>(input.source.getType());
   auto operand = cast<MemRefType>(input.operand.getType());
@@ -78,12 +64,22 @@ std::optional<ContractionNest::Winograd> ContractionNest::planWinograd() {
     const WinogradForm::Axis &axis = window->axes[i];
     if (source.isDynamicDim(axis.dim))
       return std::nullopt;
-    plan.perAxis[i] = math.ceilDiv(extents[axis.row], plan.side);
-    plan.total = math.mul(plan.total, plan.perAxis[i]);
+    plan.squaresOf[i] = llvm::divideCeil(axis.outputs, plan.side);
+    plan.total = math.mul(plan.total, plan.squaresOf[i]);
     plan.hasBorder |=
         axis.outputs % plan.side != 0 ||
         operand.getDimSize(axis.dim) != source.getDimSize(axis.dim);
   }
+  // A task's squares touch so many rows and images beyond their first, and skip
+  // the patches at the end of each.
+  plan.squares = llvm::alignTo(strategy.getSquares(), strategy.getMr());
+  int64_t further = plan.squares - 1;
+  int64_t rows = llvm::divideCeil(further, plan.squaresOf[1]);
+  int64_t images =
+      llvm::divideCeil(further, plan.squaresOf[0] * plan.squaresOf[1]);
+  plan.patches = 1 + further +
+                 (plan.parts - 1) * (rows + images * plan.patchesOf(1)) +
+                 plan.reach();
   return plan;
 }
 
@@ -117,23 +113,25 @@ void ContractionNest::emitWinograd(Winograd &plan) {
   auto task = [&](Value index, Value worker) {
     startWorkspace(worker);
     const WinogradForm &window = plan.form;
-    plan.patchStep = pointStep(plan.squares * window.channels, width);
+    plan.patchStep = pointStep(plan.patches * window.channels, width);
     plan.productStep = pointStep(plan.squares * window.lanes, width);
-    plan.patches = allocate(plan.points * plan.patchStep);
+    plan.transformed = allocate(plan.points * plan.patchStep);
     plan.products = allocate(plan.points * plan.productStep);
     plan.square = allocate(plan.side * plan.side * width);
     if (plan.hasBorder || fusion.inputs[form.left].computed)
       plan.border = allocate(plan.points * window.channels);
-    Value first = math.mul(index, plan.squares);
-    Value count = blockRange(plan.total, first, plan.squares).size;
-    forRange(math.constant(0), count, 1, [&](Value square) {
-      transformPatch(plan, math.add(first, square), square);
-    });
+    plan.firstSquare = math.mul(index, plan.squares);
+    Value count = blockRange(plan.total, plan.firstSquare, plan.squares).size;
+    plan.firstPatch = patchOf(plan, plan.firstSquare);
+    Value lastSquare = math.add(math.add(plan.firstSquare, count), -1);
+    Value patches = math.add(
+        math.sub(patchOf(plan, lastSquare), plan.firstPatch), 1 + plan.reach());
+    forRange(math.constant(0), patches, 1,
+             [&](Value patch) { transformPatch(plan, patch); });
     forRange(math.constant(0), math.constant(plan.points), 1,
              [&](Value point) { multiplyPoint(plan, point, count); });
-    forRange(math.constant(0), count, 1, [&](Value square) {
-      finishSquare(plan, math.add(first, square), square);
-    });
+    forRange(math.constant(0), count, 1,
+             [&](Value square) { finishSquare(plan, square); });
   };
   if (constantOf(tasks) == 1)
     return task(math.constant(0), math.constant(0));
@@ -144,348 +142,112 @@ void ContractionNest::emitWinograd(Winograd &plan) {
 }
 
 //===----------------------------------------------------------------------===//
-// The kernel
+// Products
 //===----------------------------------------------------------------------===//
-
-/// U as the register tile reads it: [point][panel of nr lanes][c][lanes].
-void ContractionNest::transformKernel(Winograd &plan) {
-  const WinogradForm &window = plan.form;
-  const LinearView &weights = views[form.right];
-  int64_t channels = window.channels, lanes = window.lanes;
-  int64_t perPoint = channels * lanes;
-  auto kernel = root->getParentOfType<func::FuncOp>();
-  int64_t start =
-      takeSharedWorkspace(kernel, plan.points * perPoint * sizeof(float));
-  Value bytes = KernelWorkspaceOp::create(
-      builder, loc,
-      MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()));
-  plan.kernel = memref::ViewOp::create(
-      builder, loc, MemRefType::get({plan.points * perPoint}, element), bytes,
-      math.constant(start), ValueRange());
-
-  auto vectorType = VectorType::get({width}, element);
-  // The transform of the window at `offset`, of neighbouring channels or lanes.
-  auto transformAt = [&](Value offset) {
-    SmallVector<Value> square;
-    for (int64_t i = 0; i < window.taps * window.taps; ++i) {
-      Value at = offset;
-      int64_t taps[2] = {i / window.taps, i % window.taps};
-      for (unsigned a = 0; a < 2; ++a) {
-        const WinogradForm::Axis &axis = window.axes[a];
-        int64_t tap = axis.backwards ? window.taps - 1 - taps[a] : taps[a];
-        at = math.add(at,
-                      math.mul(math.constant(tap), weights.strides[axis.tap]));
-      }
-      square.push_back(vector::LoadOp::create(builder, loc, vectorType,
-                                              weights.buffer, ValueRange{at}));
-    }
-    return transformSquare(builder, loc, plan.transform.kernel, square);
-  };
-  // Where lanes [lane, lane + width) of a channel stand within a point.
-  auto place = [&](Value channel, Value lane) {
-    Value nr = math.constant(strategy.getNr());
-    Value panel = math.mul(math.div(lane, nr), nr);
-    Value columns = math.min(nr, math.sub(math.constant(lanes), panel));
-    return math.add(
-        math.add(math.mul(panel, channels), math.mul(channel, columns)),
-        math.sub(lane, panel));
-  };
-  auto store = [&](Value vector, Value point, Value at) {
-    vector::StoreOp::create(
-        builder, loc, vector, plan.kernel,
-        ValueRange{math.add(math.mul(point, perPoint), at)});
-  };
-  bool alongLanes = weights.stride(form.lane) == 1;
-  auto task = [&](Value index, Value worker) {
-    startWorkspace(worker);
-    Value first = math.mul(index, width);
-    Value base = math.add(weights.base,
-                          math.mul(first, weights.strides[window.channel]));
-    forRange(math.constant(0), math.constant(lanes), width, [&](Value lane) {
-      if (alongLanes)
-        return forRange(
-            math.constant(0), math.constant(width), 1, [&](Value c) {
-              Value offset =
-                  math.add(math.add(base, lane),
-                           math.mul(c, weights.strides[window.channel]));
-              Value at = place(math.add(first, c), lane);
-              for (auto [point, value] : llvm::enumerate(transformAt(offset)))
-                store(value, math.constant(point), at);
-            });
-      // Vectors along the channels: a square of them is transposed.
-      workspaceUsed = 0;
-      Value block = allocate(plan.points * width * width);
-      auto inBlock = [&](Value point, Value l) {
-        return math.add(math.mul(point, width * width), math.mul(l, width));
-      };
-      forRange(math.constant(0), math.constant(width), 1, [&](Value l) {
-        Value offset = math.add(
-            base, math.mul(math.add(lane, l), weights.strides[form.lane]));
-        for (auto [point, value] : llvm::enumerate(transformAt(offset)))
-          vector::StoreOp::create(builder, loc, value, block,
-                                  ValueRange{inBlock(math.constant(point), l)});
-      });
-      forRange(math.constant(0), math.constant(plan.points), 1,
-               [&](Value point) {
-                 SmallVector<Value> rows;
-                 for (unsigned l = 0; l < width; ++l)
-                   rows.push_back(vector::LoadOp::create(
-                       builder, loc, vectorType, block,
-                       ValueRange{inBlock(point, math.constant(l))}));
-                 rows = transpose(builder, loc, rows);
-                 for (auto [c, row] : llvm::enumerate(rows))
-                   store(row, point, place(math.add(first, c), lane));
-               });
-    });
-  };
-  Value tasks = math.constant(channels / width);
-  if (channels == width)
-    return task(math.constant(0), math.constant(0));
-  ParallelOp::create(builder, loc, tasks, Value(),
-                     [&](OpBuilder &, Location, Value index, Value worker) {
-                       task(index, worker);
-                     });
-}
-
-//===----------------------------------------------------------------------===//
-// Squares
-//===----------------------------------------------------------------------===//
-
-/// The index of each row loop for the first output of square `number`.
-SmallVector<Value> ContractionNest::squareIndices(const Winograd &plan,
-                                                  Value number) {
-  SmallVector<Value> indices(root.getNumLoops());
-  for (unsigned a = 2; a-- > 0;) {
-    Value index = math.rem(number, plan.perAxis[a]);
-    number = math.div(number, plan.perAxis[a]);
-    indices[plan.form.axes[a].row] = math.mul(index, plan.side);
-  }
-  for (unsigned i = plan.outer.size(); i-- > 0;) {
-    Value extent = extents[plan.outer[i]];
-    indices[plan.outer[i]] = i == 0 ? number : math.rem(number, extent);
-    if (i > 0)
-      number = math.div(number, extent);
-  }
-  return indices;
-}
-
-/// V for one square: the patch is read where it is, or from a copy with zeros
-/// where it leaves the source.
-void ContractionNest::transformPatch(Winograd &plan, Value number,
-                                     Value place) {
-  const WinogradForm &window = plan.form;
-  const ContractionInput &input = fusion.inputs[form.left];
-  auto type = cast<MemRefType>(input.source.getType());
-  unsigned rank = type.getRank();
-  int64_t side = plan.transform.patch, channels = window.channels;
-  SmallVector<Value> loops = squareIndices(plan, number);
-
-  // The patch's first element in the source.
-  SmallVector<Value> origin(rank, math.constant(0));
-  for (unsigned loop : plan.outer)
-    for (auto [dim, expr] : llvm::enumerate(maps[form.left].getResults()))
-      if (expr == builder.getAffineDimExpr(loop))
-        origin[dim] = math.add(loops[loop], -input.low[dim]);
-  for (const WinogradForm::Axis &axis : window.axes)
-    origin[axis.dim] =
-        math.add(loops[axis.row], axis.first - input.low[axis.dim]);
-
-  auto less = [&](Value a, int64_t b) -> Value {
-    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, a,
-                                 math.constant(std::max<int64_t>(b, 0)));
-  };
-  auto direct = [&]() -> SmallVector<Value> {
-    LinearView flat = LinearView::of(builder, loc, input.source,
-                                     builder.getMultiDimIdentityMap(rank));
-    Value offset = flat.base;
-    for (unsigned dim = 0; dim < rank; ++dim)
-      offset = math.add(offset, math.mul(origin[dim], flat.strides[dim]));
-    return {flat.buffer, offset, math.value(flat.strides[window.axes[0].dim]),
-            math.value(flat.strides[window.axes[1].dim])};
-  };
-  auto copied = [&]() -> SmallVector<Value> {
-    Value zero = arith::ConstantOp::create(
-        builder, loc, builder.getZeroAttr(VectorType::get({width}, element)));
-    Value last = math.constant(side), none = math.constant(0);
-    forRange(none, last, 1, [&](Value i) {
-      forRange(none, last, 1, [&](Value j) {
-        SmallVector<Value> indices = origin;
-        Value inside;
-        for (auto [axis, step] : llvm::zip(window.axes, ArrayRef{i, j})) {
-          indices[axis.dim] = math.add(origin[axis.dim], step);
-          Value here = less(indices[axis.dim], type.getDimSize(axis.dim));
-          inside =
-              inside ? arith::AndIOp::create(builder, loc, inside, here) : here;
-        }
-        Value target = math.mul(math.add(math.mul(i, side), j), channels);
-        auto fill = [&](bool zeros) {
-          forRange(none, math.constant(channels), width, [&](Value c) {
-            indices[rank - 1] = c;
-            Value vector = zeros ? zero
-                                 : fusion.evaluate(builder, loc, input.source,
-                                                   indices, rank - 1, width);
-            vector::StoreOp::create(builder, loc, vector, plan.border,
-                                    ValueRange{math.add(target, c)});
-          });
-        };
-        ifElse(inside, [&] { fill(false); }, [&] { fill(true); });
-      });
-    });
-    Value any = memref::CastOp::create(
-        builder, loc, MemRefType::get({ShapedType::kDynamic}, element),
-        plan.border);
-    return {any, none, math.constant(side * channels), math.constant(channels)};
-  };
-  SmallVector<Value> where;
-  if (input.computed) {
-    where = copied();
-  } else if (!plan.hasBorder) {
-    where = direct();
-  } else {
-    Value inside;
-    for (const WinogradForm::Axis &axis : window.axes) {
-      Value here = less(origin[axis.dim], type.getDimSize(axis.dim) - side + 1);
-      inside =
-          inside ? arith::AndIOp::create(builder, loc, inside, here) : here;
-    }
-    auto index = builder.getIndexType();
-    auto branch = scf::IfOp::create(
-        builder, loc,
-        TypeRange{MemRefType::get({ShapedType::kDynamic}, element), index,
-                  index, index},
-        inside, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(branch.thenBlock());
-    scf::YieldOp::create(builder, loc, direct());
-    builder.setInsertionPointToStart(branch.elseBlock());
-    scf::YieldOp::create(builder, loc, copied());
-    where.assign(branch.getResults().begin(), branch.getResults().end());
-  }
-  Value rowStart = math.mul(place, channels);
-  forRange(math.constant(0), math.constant(channels), width, [&](Value c) {
-    SmallVector<Value> patch;
-    for (int64_t i = 0; i < side; ++i)
-      for (int64_t j = 0; j < side; ++j) {
-        Value at = math.add(where[1], c);
-        at = math.add(at, math.mul(math.constant(i), where[2]));
-        at = math.add(at, math.mul(math.constant(j), where[3]));
-        patch.push_back(vector::LoadOp::create(
-            builder, loc, VectorType::get({width}, element), where[0],
-            ValueRange{at}));
-      }
-    Value target = math.add(rowStart, c);
-    for (auto [point, value] : llvm::enumerate(
-             transformSquare(builder, loc, plan.transform.input, patch)))
-      vector::StoreOp::create(builder, loc, value, plan.patches,
-                              ValueRange{addConstant(builder, loc, target,
-                                                     point * plan.patchStep)});
-  });
-}
 
 /// The products of one point: `count` squares by all lanes, in register tiles.
 /// Rows beyond `count` are computed from what the workspace holds, and unread.
 void ContractionNest::multiplyPoint(const Winograd &plan, Value point,
                                     Value count) {
-  const WinogradForm &window = plan.form;
-  int64_t channels = window.channels, lanes = window.lanes;
-  int64_t mr = strategy.getMr();
-  Value left = math.mul(point, plan.patchStep);
-  Value right = math.mul(point, channels * lanes);
+  int64_t lanes = plan.form.lanes, mr = strategy.getMr(), nr = strategy.getNr();
+  Value right = math.mul(point, plan.terms() * lanes);
   Value out = math.mul(point, plan.productStep);
-  auto vectorType = VectorType::get({width}, element);
-  auto tile = [&](Value start, int64_t columns) {
-    unsigned vectors = columns / width;
-    Value panel = math.add(right, math.mul(start, channels));
+  auto panel = [&](Value start, int64_t columns) {
+    Value weights = math.add(right, math.mul(start, plan.terms()));
     forRange(math.constant(0), count, mr, [&](Value row) {
-      Value from = math.add(left, math.mul(row, channels));
-      SmallVector<Value> zeros(
-          mr * vectors, arith::ConstantOp::create(
-                            builder, loc, builder.getZeroAttr(vectorType)));
-      auto loop = scf::ForOp::create(
-          builder, loc, math.constant(0), math.constant(channels),
-          math.constant(1), zeros,
-          [&](OpBuilder &, Location, Value c, ValueRange accumulators) {
-            SmallVector<Value> weights, sums;
-            Value at = math.add(panel, math.mul(c, columns));
-            for (unsigned v = 0; v < vectors; ++v)
-              weights.push_back(vector::LoadOp::create(
-                  builder, loc, vectorType, plan.kernel,
-                  ValueRange{addConstant(builder, loc, at, v * width)}));
-            Value element = math.add(from, c);
-            for (int64_t r = 0; r < mr; ++r) {
-              Value value = memref::LoadOp::create(
-                  builder, loc, plan.patches,
-                  ValueRange{addConstant(builder, loc, element, r * channels)});
-              value = splat(builder, loc, value, width);
-              for (unsigned v = 0; v < vectors; ++v)
-                sums.push_back(
-                    vector::FMAOp::create(builder, loc, value, weights[v],
-                                          accumulators[r * vectors + v]));
-            }
-            scf::YieldOp::create(builder, loc, sums);
-          });
+      SmallVector<Value> sums =
+          multiplyTile(plan, point, row, weights, columns / width);
       Value target = math.add(math.add(out, math.mul(row, lanes)), start);
-      for (int64_t r = 0; r < mr; ++r)
-        for (unsigned v = 0; v < vectors; ++v)
-          vector::StoreOp::create(
-              builder, loc, loop.getResult(r * vectors + v), plan.products,
-              ValueRange{
-                  addConstant(builder, loc, target, r * lanes + v * width)});
+      for (auto [i, sum] : llvm::enumerate(sums)) {
+        int64_t vectors = columns / width, r = i / vectors, v = i % vectors;
+        vector::StoreOp::create(builder, loc, sum, plan.products,
+                                ValueRange{addConstant(builder, loc, target,
+                                                       r * lanes + v * width)});
+      }
     });
   };
-  int64_t nr = strategy.getNr(), full = lanes / nr * nr;
+  int64_t full = lanes / nr * nr;
   forRange(math.constant(0), math.constant(full), nr,
-           [&](Value start) { tile(start, nr); });
+           [&](Value start) { panel(start, nr); });
   if (full < lanes)
-    tile(math.constant(full), lanes - full);
+    panel(math.constant(full), lanes - full);
 }
 
-/// The outputs of one square, as far as they are outputs.
-void ContractionNest::finishSquare(const Winograd &plan, Value number,
-                                   Value place) {
-  const WinogradForm &window = plan.form;
+/// The sums of a point for mr squares from `row` on and so many vectors of
+/// lanes, whose panel of U begins at `panel`.
+SmallVector<Value> ContractionNest::multiplyTile(const Winograd &plan,
+                                                 Value point, Value row,
+                                                 Value panel,
+                                                 unsigned vectors) {
+  int64_t channels = plan.form.channels, columns = vectors * width;
   auto vectorType = VectorType::get({width}, element);
-  SmallVector<Value> first = squareIndices(plan, number);
-  Value high[2];
-  for (unsigned a = 0; a < 2; ++a) {
-    const WinogradForm::Axis &axis = window.axes[a];
-    high[a] = axis.outputs % plan.side == 0
-                  ? math.constant(plan.side)
-                  : math.min(math.constant(plan.side),
-                             math.sub(extents[axis.row], first[axis.row]));
+  SmallVector<Value> sums(
+      strategy.getMr() * vectors,
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(vectorType)));
+
+  // Where the patches of the tile's squares stand in V.
+  SmallVector<Value> squares;
+  Value base = math.mul(point, plan.patchStep);
+  for (int64_t r = 0; r < strategy.getMr(); ++r) {
+    Value square = math.add(math.add(plan.firstSquare, row), r);
+    Value patch = math.sub(patchOf(plan, square), plan.firstPatch);
+    squares.push_back(math.add(base, math.mul(patch, channels)));
   }
-  Value start = math.mul(place, window.lanes);
-  forRange(
-      math.constant(0), math.constant(window.lanes), width, [&](Value lane) {
-        SmallVector<Value> products;
-        Value from = math.add(start, lane);
-        for (int64_t point = 0; point < plan.points; ++point)
-          products.push_back(vector::LoadOp::create(
-              builder, loc, vectorType, plan.products,
-              ValueRange{
-                  addConstant(builder, loc, from, point * plan.productStep)}));
-        SmallVector<Value> outputs =
-            transformSquare(builder, loc, plan.transform.output, products);
-        for (auto [i, output] : llvm::enumerate(outputs))
-          vector::StoreOp::create(builder, loc, output, plan.square,
-                                  ValueRange{math.constant(i * width)});
-        forRange(math.constant(0), high[0], 1, [&](Value i) {
-          forRange(math.constant(0), high[1], 1, [&](Value j) {
-            Value slot = math.add(math.mul(i, plan.side), j);
-            Value sum =
-                vector::LoadOp::create(builder, loc, vectorType, plan.square,
-                                       ValueRange{math.mul(slot, width)});
-            SmallVector<Value> point = first;
-            point[window.axes[0].row] = math.add(first[window.axes[0].row], i);
-            point[window.axes[1].row] = math.add(first[window.axes[1].row], j);
-            RowPoint row;
-            row.slot = math.constant(0);
-            for (NestLoop &loop : rowLoops)
-              row.indices.push_back(point[loop.inner()]);
-            finishTile({{row}, false}, {lane, {width}}, {sum});
-          });
+  // Neighbouring parts of a row of the window read neighbouring patches with
+  // neighbouring weights: one run of terms.
+  auto addRun = [&](Value left, Value right, Value terms,
+                    ValueRange initial) -> SmallVector<Value> {
+    auto loop = scf::ForOp::create(
+        builder, loc, math.constant(0), terms, math.constant(1), initial,
+        [&](OpBuilder &, Location, Value term, ValueRange accumulators) {
+          SmallVector<Value> weights, next;
+          Value at = math.add(right, math.mul(term, columns));
+          for (unsigned v = 0; v < vectors; ++v)
+            weights.push_back(vector::LoadOp::create(
+                builder, loc, vectorType, plan.kernel,
+                ValueRange{addConstant(builder, loc, at, v * width)}));
+          for (auto [r, square] : llvm::enumerate(squares)) {
+            Value value = memref::LoadOp::create(
+                builder, loc, plan.transformed,
+                ValueRange{math.add(math.add(square, left), term)});
+            value = splat(builder, loc, value, width);
+            for (unsigned v = 0; v < vectors; ++v)
+              next.push_back(
+                  vector::FMAOp::create(builder, loc, value, weights[v],
+                                        accumulators[r * vectors + v]));
+          }
+          scf::YieldOp::create(builder, loc, next);
         });
+    return loop.getResults();
+  };
+  if (plan.parts == 1)
+    return addRun(math.constant(0), panel, math.constant(channels), sums);
+
+  // All parts but the last are zero in the last point of an axis.
+  const int64_t patch = plan.transform.patch;
+  auto firstPart = [&](Value point) -> Value {
+    Value isLast = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                         point, math.constant(patch - 1));
+    return arith::SelectOp::create(
+        builder, loc, isLast, math.constant(plan.parts - 1), math.constant(0));
+  };
+  Value firstDown = firstPart(math.div(point, math.constant(patch)));
+  Value firstAcross = firstPart(math.rem(point, math.constant(patch)));
+  Value terms =
+      math.mul(math.sub(math.constant(plan.parts), firstAcross), channels);
+  auto loop = scf::ForOp::create(
+      builder, loc, firstDown, math.constant(plan.parts), math.constant(1),
+      sums, [&](OpBuilder &, Location, Value down, ValueRange accumulators) {
+        Value patches =
+            math.add(math.mul(down, plan.patchesOf(1)), firstAcross);
+        Value part = math.add(math.mul(down, plan.parts), firstAcross);
+        scf::YieldOp::create(
+            builder, loc,
+            addRun(math.mul(patches, channels),
+                   math.add(panel, math.mul(part, channels * columns)), terms,
+                   accumulators));
       });
+  return loop.getResults();
 }
 
 } // namespace cornu::codegen

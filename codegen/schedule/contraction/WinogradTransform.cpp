@@ -25,6 +25,7 @@ static const double kInput4[4][4] = {
 static const double kInput6[6][6] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0},
                                      {0, 4, -4, -1, 1, 0}, {0, -2, -1, 2, 1, 0},
                                      {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
+static const double kKernel42[3][2] = {{1, 0}, {.5, .5}, {.5, -.5}};
 static const double kKernel43[4][3] = {
     {1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
 static const double kKernel63[6][3] = {{1. / 4, 0, 0},
@@ -48,20 +49,32 @@ static const double kOutput46[4][6] = {{1, 1, 1, 1, 1, 0},
                                        {0, 1, 1, 4, 4, 0},
                                        {0, 1, -1, 8, -8, 1}};
 
-std::optional<WinogradTransform> WinogradTransform::of(int64_t side,
-                                                       int64_t taps) {
-  if (side == 2 && taps == 3)
-    return WinogradTransform{2, 4, TransformMatrix(kInput4),
-                             TransformMatrix(kKernel43),
-                             TransformMatrix(kOutput24)};
-  if (side == 4 && taps == 3)
-    return WinogradTransform{4, 6, TransformMatrix(kInput6),
-                             TransformMatrix(kKernel63),
-                             TransformMatrix(kOutput46)};
-  if (side == 2 && taps == 5)
-    return WinogradTransform{2, 6, TransformMatrix(kInput6),
-                             TransformMatrix(kKernel65),
-                             TransformMatrix(kOutput26)};
+std::optional<WinogradTransform>
+WinogradTransform::of(int64_t side, int64_t taps, int64_t partTaps) {
+  WinogradTransform result;
+  result.side = side;
+  result.patch = side + partTaps - 1;
+  if (side == 2 && partTaps == 3 && taps % 2 == 1) {
+    result.input = TransformMatrix(kInput4);
+    result.output = TransformMatrix(kOutput24);
+    for (int64_t tap = 0; tap + 3 < taps; tap += side)
+      result.parts.push_back({tap, TransformMatrix(kKernel42)});
+    result.parts.push_back({taps - 3, TransformMatrix(kKernel43)});
+    return result;
+  }
+  if (taps != partTaps)
+    return std::nullopt;
+  result.input = TransformMatrix(kInput6);
+  if (side == 4 && taps == 3) {
+    result.output = TransformMatrix(kOutput46);
+    result.parts.push_back({0, TransformMatrix(kKernel63)});
+    return result;
+  }
+  if (side == 2 && taps == 5) {
+    result.output = TransformMatrix(kOutput26);
+    result.parts.push_back({0, TransformMatrix(kKernel65)});
+    return result;
+  }
   return std::nullopt;
 }
 
@@ -180,22 +193,22 @@ SmallVector<Value> Combiner::apply(TransformMatrix matrix, ArrayRef<Value> in) {
 }
 
 SmallVector<Value> transformSquare(OpBuilder &builder, Location loc,
-                                   TransformMatrix matrix, ValueRange square) {
-  size_t from = matrix.columns, to = matrix.rows;
+                                   TransformMatrix down, TransformMatrix across,
+                                   ValueRange square) {
   unsigned width = cast<VectorType>(square[0].getType()).getNumElements();
   Combiner combiner(builder, loc, width);
-  // Columns first: half[i][j] = sum over k of matrix[i][k] * square[k][j].
-  SmallVector<SmallVector<Value>> half(to);
-  for (size_t j = 0; j < from; ++j) {
+  // Columns first: half[i][j] = sum over k of down[i][k] * square[k][j].
+  SmallVector<SmallVector<Value>> half(down.rows);
+  for (size_t j = 0; j < across.columns; ++j) {
     SmallVector<Value> column;
-    for (size_t k = 0; k < from; ++k)
-      column.push_back(square[k * from + j]);
-    for (auto [i, value] : llvm::enumerate(combiner.apply(matrix, column)))
+    for (size_t k = 0; k < down.columns; ++k)
+      column.push_back(square[k * across.columns + j]);
+    for (auto [i, value] : llvm::enumerate(combiner.apply(down, column)))
       half[i].push_back(value);
   }
   SmallVector<Value> result;
   for (ArrayRef<Value> row : half)
-    llvm::append_range(result, combiner.apply(matrix, row));
+    llvm::append_range(result, combiner.apply(across, row));
   return result;
 }
 

@@ -6,6 +6,14 @@
 //
 //   A^T ((G k) * (B^T d)) = the m outputs of the window k over the patch d
 //
+// A longer window is cut into parts that begin m taps apart. The part that
+// begins at tap p * m reads the patch of the p-th square further on, so that
+// the parts share the transformed patches and one A^T of their summed products:
+//
+//   5 taps, m = 2:   A^T (G2 k[0..1] * B^T d[0..3] + G3 k[2..4] * B^T d[2..5])
+//
+// G2 is G for two taps: its row for infinity is zero, and left out.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef CORNU_CODEGEN_SCHEDULE_CONTRACTION_WINOGRADTRANSFORM_H
@@ -31,20 +39,30 @@ struct TransformMatrix {
 };
 
 struct WinogradTransform {
-  int64_t side = 0;       ///< m, of a square of outputs
-  int64_t patch = 0;      ///< m + r - 1, of the patch that they read
-  TransformMatrix input;  ///< B^T: patch x patch
-  TransformMatrix kernel; ///< G: patch x r
-  TransformMatrix output; ///< A^T: m x patch
+  /// Neighbouring taps of the window.
+  struct Part {
+    int64_t tap = 0;        ///< the first
+    TransformMatrix kernel; ///< G: points x taps; further points are zero
+  };
 
-  /// Nothing for a side and window that have no transform here.
-  static std::optional<WinogradTransform> of(int64_t side, int64_t taps);
+  int64_t side = 0;       ///< m, of a square of outputs
+  int64_t patch = 0;      ///< m + r - 1, of the patch that a part reads
+  TransformMatrix input;  ///< B^T: patch x patch
+  TransformMatrix output; ///< A^T: m x patch
+  /// Part p begins at tap p * m; the last one has all points.
+  llvm::SmallVector<Part, 3> parts;
+
+  /// For squares of `side` outputs and windows of `taps` in parts of at most
+  /// `partTaps`; nothing where there is no transform.
+  static std::optional<WinogradTransform> of(int64_t side, int64_t taps,
+                                             int64_t partTaps);
 };
 
-/// matrix * square * transpose(matrix) for a square of vectors, by rows.
+/// down * square * transpose(across) for a matrix of vectors, by rows.
 llvm::SmallVector<mlir::Value> transformSquare(mlir::OpBuilder &builder,
                                                mlir::Location loc,
-                                               TransformMatrix matrix,
+                                               TransformMatrix down,
+                                               TransformMatrix across,
                                                mlir::ValueRange square);
 
 } // namespace cornu::codegen

@@ -13,7 +13,7 @@
 // The kernel's transform is shared by the tasks that follow; fewer than
 // `winograd_from` squares are left to the plain nest.
 // STRATEGY-LABEL: func.func @forward
-// STRATEGY: winograd = 4, squares = {{[0-9]+}}, winograd_from = 32
+// STRATEGY: winograd = 4, winograd_taps = 3, squares = {{[0-9]+}}, winograd_from = 32
 // CHECK-LABEL: func.func @forward
 // CHECK-SAME: codegen.shared_workspace = 589824
 // CHECK: scf.if
@@ -42,10 +42,36 @@ func.func @forward(%x: memref<?x10x10x64xf32>, %k: memref<3x3x64x64xf32>,
   return
 }
 
+// A window of 5 x 5 is exact in parts of 2 and 3 taps: 16 points of 4 parts of
+// 32 x 32 weights, and one loop over a part's rows around its runs of terms.
+// STRATEGY-LABEL: func.func @parts
+// STRATEGY: winograd = 2, winograd_taps = 3,
+// CHECK-LABEL: func.func @parts
+// CHECK-SAME: codegen.shared_workspace = 262144
+// CHECK: vector.fma
+// CHECK-NOT: linalg
+func.func @parts(%x: memref<4x12x12x32xf32>, %k: memref<5x5x32x32xf32>,
+                 %y: memref<4x8x8x32xf32>, %workspace: memref<?xi8>)
+    attributes {nn.exact} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%y : memref<4x8x8x32xf32>)
+  linalg.generic {indexing_maps = [#in, #w, #out],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel",
+                        "reduction", "reduction", "reduction"]}
+      ins(%x, %k : memref<4x12x12x32xf32>, memref<5x5x32x32xf32>)
+      outs(%y : memref<4x8x8x32xf32>) {
+  ^bb0(%a: f32, %b: f32, %s: f32):
+    %m = arith.mulf %a, %b : f32
+    %q = arith.addf %s, %m : f32
+    linalg.yield %q : f32
+  }
+  return
+}
+
 // A gradient for the input: taps backwards, the kernel along its filters. It
 // is exact, so its squares are small.
 // STRATEGY-LABEL: func.func @backward
-// STRATEGY: winograd = 2,
+// STRATEGY: winograd = 2, winograd_taps = 3,
 // CHECK-LABEL: func.func @backward
 // CHECK-SAME: codegen.shared_workspace = 262144
 // CHECK: vector.shuffle

@@ -146,7 +146,7 @@ ContractionCase ContractionTest::randomConvolution() {
 /// A convolution that minimal filtering can compute, with odd blocking of it.
 ContractionCase ContractionTest::randomSquareWindow() {
   ContractionCase::Conv conv;
-  int64_t taps = oneOf<int64_t>({3, 3, 5});
+  int64_t taps = oneOf<int64_t>({3, 3, 5, 5, 7});
   for (size_t i = 0; i < 2; ++i) {
     conv.kernel.push_back(taps);
     conv.stride.push_back(1);
@@ -163,6 +163,8 @@ ContractionCase ContractionTest::randomSquareWindow() {
   ContractionCase c = ContractionCase::convolution(conv, direction);
   decorate(c);
   c.isDouble = c.accumulate = false;
+  // F(4x4, 3x3), F(2x2, 5x5), or parts of F(2x2, 3x3).
+  bool inParts = taps == 7 || chance(50);
   if (chance(70))
     c.strategy =
         "#codegen.contraction<mr = " + std::to_string(pick(1, 6)) +
@@ -170,7 +172,8 @@ ContractionCase ContractionTest::randomSquareWindow() {
         ", mc = 8, nc = 48, kc = 20, copy_left = false, copy_right = false, "
         "pack_right = true, flatten_rows = false, along_reduction = false, "
         "single_row_nr = 0, serial = 1000, winograd = " +
-        std::to_string(taps == 5 ? 2 : oneOf<int64_t>({2, 4})) +
+        std::to_string(taps == 3 && !inParts ? 4 : 2) +
+        ", winograd_taps = " + std::to_string(inParts ? 3 : taps) +
         ", squares = " + std::to_string(pick(1, 9)) +
         ", winograd_from = " + std::to_string(oneOf<int64_t>({0, 6})) + ">";
   return c;

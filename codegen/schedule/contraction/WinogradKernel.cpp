@@ -1,0 +1,140 @@
+//===- WinogradKernel.cpp - The transformed kernel ------------------------===//
+
+#include "codegen/schedule/Elementwise.h"
+#include "codegen/schedule/contraction/Winograd.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace cornu::codegen {
+
+/// The transform of one part of the window, for the vector of weights at
+/// `offset` of each tap: points by rows.
+SmallVector<Value> ContractionNest::transformPart(const Winograd &plan,
+                                                  Value offset, int64_t down,
+                                                  int64_t across) {
+  const WinogradForm &window = plan.form;
+  const LinearView &weights = views[form.right];
+  const WinogradTransform::Part *parts[2] = {&plan.transform.parts[down],
+                                             &plan.transform.parts[across]};
+  SmallVector<Value> taps;
+  for (size_t i = 0; i < parts[0]->kernel.columns; ++i)
+    for (size_t j = 0; j < parts[1]->kernel.columns; ++j) {
+      Value at = offset;
+      for (auto [axis, part, step] :
+           llvm::zip(window.axes, parts, ArrayRef{i, j})) {
+        int64_t tap = part->tap + int64_t(step);
+        if (axis.backwards)
+          tap = window.taps - 1 - tap;
+        at = math.add(at,
+                      math.mul(math.constant(tap), weights.strides[axis.tap]));
+      }
+      taps.push_back(vector::LoadOp::create(builder, loc,
+                                            VectorType::get({width}, element),
+                                            weights.buffer, ValueRange{at}));
+    }
+  return transformSquare(builder, loc, parts[0]->kernel, parts[1]->kernel,
+                         taps);
+}
+
+/// U as the register tile reads it: [point][panel of nr lanes][part][c][lanes].
+void ContractionNest::transformKernel(Winograd &plan) {
+  const WinogradForm &window = plan.form;
+  int64_t channels = window.channels, lanes = window.lanes;
+  int64_t perPoint = plan.terms() * lanes;
+  auto kernel = root->getParentOfType<func::FuncOp>();
+  int64_t start =
+      takeSharedWorkspace(kernel, plan.points * perPoint * sizeof(float));
+  Value bytes = KernelWorkspaceOp::create(
+      builder, loc,
+      MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()));
+  plan.kernel = memref::ViewOp::create(
+      builder, loc, MemRefType::get({plan.points * perPoint}, element), bytes,
+      math.constant(start), ValueRange());
+
+  auto task = [&](Value index, Value worker) {
+    Value first = math.mul(index, width);
+    for (int64_t down = 0; down < plan.parts; ++down)
+      for (int64_t across = 0; across < plan.parts; ++across) {
+        startWorkspace(worker);
+        transformChannels(plan, first, down, across);
+      }
+  };
+  Value tasks = math.constant(channels / width);
+  if (channels == width)
+    return task(math.constant(0), math.constant(0));
+  ParallelOp::create(builder, loc, tasks, Value(),
+                     [&](OpBuilder &, Location, Value index, Value worker) {
+                       task(index, worker);
+                     });
+}
+
+/// U for one part of the window and the channels [first, first + width).
+void ContractionNest::transformChannels(const Winograd &plan, Value first,
+                                        int64_t down, int64_t across) {
+  const WinogradForm &window = plan.form;
+  const LinearView &weights = views[form.right];
+  int64_t lanes = window.lanes, patch = plan.transform.patch;
+  auto vectorType = VectorType::get({width}, element);
+  int64_t part = down * plan.parts + across;
+  size_t rows = plan.transform.parts[down].kernel.rows;
+  size_t columns = plan.transform.parts[across].kernel.rows;
+  auto pointOf = [&](int64_t i) { return i / columns * patch + i % columns; };
+  // Where lanes [lane, lane + width) of a channel stand within a point.
+  auto place = [&](Value channel, Value lane) {
+    Value nr = math.constant(strategy.getNr());
+    Value panel = math.mul(math.div(lane, nr), nr);
+    Value inPanel = math.min(nr, math.sub(math.constant(lanes), panel));
+    Value term = math.add(channel, part * window.channels);
+    return math.add(
+        math.add(math.mul(panel, plan.terms()), math.mul(term, inPanel)),
+        math.sub(lane, panel));
+  };
+  auto store = [&](Value vector, Value point, Value at) {
+    vector::StoreOp::create(
+        builder, loc, vector, plan.kernel,
+        ValueRange{math.add(math.mul(point, plan.terms() * lanes), at)});
+  };
+  Value base =
+      math.add(weights.base, math.mul(first, weights.strides[window.channel]));
+  bool alongLanes = weights.stride(form.lane) == 1;
+  forRange(math.constant(0), math.constant(lanes), width, [&](Value lane) {
+    if (alongLanes)
+      return forRange(math.constant(0), math.constant(width), 1, [&](Value c) {
+        Value offset = math.add(math.add(base, lane),
+                                math.mul(c, weights.strides[window.channel]));
+        Value at = place(math.add(first, c), lane);
+        for (auto [i, value] :
+             llvm::enumerate(transformPart(plan, offset, down, across)))
+          store(value, math.constant(pointOf(i)), at);
+      });
+    // Vectors along the channels: a square of them is transposed.
+    workspaceUsed = 0;
+    Value block = allocate(rows * columns * width * width);
+    auto inBlock = [&](Value i, Value l) {
+      return math.add(math.mul(i, width * width), math.mul(l, width));
+    };
+    forRange(math.constant(0), math.constant(width), 1, [&](Value l) {
+      Value offset = math.add(
+          base, math.mul(math.add(lane, l), weights.strides[form.lane]));
+      for (auto [i, value] :
+           llvm::enumerate(transformPart(plan, offset, down, across)))
+        vector::StoreOp::create(builder, loc, value, block,
+                                ValueRange{inBlock(math.constant(i), l)});
+    });
+    forRange(math.constant(0), math.constant(rows * columns), 1, [&](Value i) {
+      SmallVector<Value> square;
+      for (unsigned l = 0; l < width; ++l)
+        square.push_back(
+            vector::LoadOp::create(builder, loc, vectorType, block,
+                                   ValueRange{inBlock(i, math.constant(l))}));
+      Value point =
+          math.add(math.mul(math.div(i, math.constant(columns)), patch),
+                   math.rem(i, math.constant(columns)));
+      for (auto [c, row] : llvm::enumerate(transpose(builder, loc, square)))
+        store(row, point, place(math.add(first, c), lane));
+    });
+  });
+}
+
+} // namespace cornu::codegen
