@@ -75,25 +75,27 @@ std::optional<WinogradForm> WinogradForm::of(linalg::GenericOp op,
 }
 
 namespace {
-/// F(side x side, partTaps x partTaps) for a window of more or as many taps.
+/// F(side x side, partTaps x partTaps) for a window of `taps` or a part of it.
 struct Filtering {
-  int64_t side = 0, partTaps = 0, parts = 1;
+  int64_t taps = 0, side = 0, partTaps = 0;
 
   int64_t patch() const { return side + partTaps - 1; }
+  /// Of a side of the window; they begin `side` taps apart.
+  int64_t parts() const { return (taps - partTaps) / side + 1; }
   /// Along an axis, of a square: a part that is not the last has a tap less,
   /// and so a point less.
-  int64_t products() const { return patch() * parts - (parts - 1); }
+  int64_t products() const { return patch() * parts() - (parts() - 1); }
 };
 } // namespace
 
 static SmallVector<Filtering> filteringsFor(int64_t taps) {
   switch (taps) {
   case 3:
-    return {{4, 3}, {2, 3}};
+    return {{taps, 4, 3}, {taps, 2, 3}};
   case 5:
-    return {{2, 5}, {2, 3, 2}};
+    return {{taps, 2, 5}, {taps, 2, 3}};
   case 7:
-    return {{2, 3, 3}};
+    return {{taps, 2, 3}};
   default:
     return {};
   }
@@ -126,14 +128,14 @@ WinogradBlocking WinogradBlocking::choose(const WinogradForm &form, bool exact,
     for (const WinogradForm::Axis &axis : form.axes) {
       int64_t count = llvm::divideCeil(axis.outputs, filtering.side);
       squares *= count;
-      patches *= count + filtering.parts - 1;
+      patches *= count + filtering.parts() - 1;
     }
     // A vector's transform takes some nine cycles for each point of the patch:
     // a load, a store, three additions, and its part of the epilogue.
     double transformed = patches * form.channels + squares * form.lanes;
     // With parts, a tile begins anew for each run of terms: as if it had two
     // terms more for the channels of one.
-    double start = filtering.parts > 1 ? 1 + 2.0 / form.channels : 1;
+    double start = filtering.parts() > 1 ? 1 + 2.0 / form.channels : 1;
     double cycles = squares * products * pairs / perCycle * start +
                     9.0 * points * transformed / width;
     if (cycles >= least)

@@ -296,7 +296,7 @@ void ContractionNest::applyEpilogueByRows(const RowTile &tile,
       at += lane;
     }
   forRange(math.constant(0), math.constant(rows), 1, [&](Value row) {
-    Value at = math.mul(row, OpFoldResult(builder.getIndexAttr(columns)));
+    Value at = math.mul(row, columns);
     Accumulators sums;
     int64_t column = 0;
     for (unsigned lane : lanes.widths) {

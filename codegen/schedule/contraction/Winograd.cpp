@@ -150,7 +150,7 @@ void ContractionNest::emitWinograd(Winograd &plan) {
 void ContractionNest::multiplyPoint(const Winograd &plan, Value point,
                                     Value count) {
   int64_t lanes = plan.form.lanes, mr = strategy.getMr(), nr = strategy.getNr();
-  Value right = math.mul(point, plan.terms() * lanes);
+  Value right = math.mul(point, plan.pointWeights());
   Value out = math.mul(point, plan.productStep);
   auto panel = [&](Value start, int64_t columns) {
     Value weights = math.add(right, math.mul(start, plan.terms()));

@@ -38,6 +38,8 @@ struct ContractionNest::Winograd {
   int64_t patchesOf(unsigned axis) const { return squaresOf[axis] + parts - 1; }
   /// The terms of a point's sum: channels of every part of the window.
   int64_t terms() const { return parts * parts * form.channels; }
+  /// Elements of U for a point.
+  int64_t pointWeights() const { return terms() * form.lanes; }
   /// How far the patch of the last part is from that of the first.
   int64_t reach() const { return (parts - 1) * (patchesOf(1) + 1); }
 };

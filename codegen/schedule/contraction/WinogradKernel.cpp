@@ -39,26 +39,23 @@ SmallVector<Value> ContractionNest::transformPart(const Winograd &plan,
 
 /// U as the register tile reads it: [point][panel of nr lanes][part][c][lanes].
 void ContractionNest::transformKernel(Winograd &plan) {
-  const WinogradForm &window = plan.form;
-  int64_t channels = window.channels, lanes = window.lanes;
-  int64_t perPoint = plan.terms() * lanes;
+  int64_t channels = plan.form.channels;
+  int64_t elements = plan.points * plan.pointWeights();
   auto kernel = root->getParentOfType<func::FuncOp>();
-  int64_t start =
-      takeSharedWorkspace(kernel, plan.points * perPoint * sizeof(float));
+  int64_t start = takeSharedWorkspace(kernel, elements * sizeof(float));
   Value bytes = KernelWorkspaceOp::create(
       builder, loc,
       MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()));
-  plan.kernel = memref::ViewOp::create(
-      builder, loc, MemRefType::get({plan.points * perPoint}, element), bytes,
-      math.constant(start), ValueRange());
+  plan.kernel =
+      memref::ViewOp::create(builder, loc, MemRefType::get({elements}, element),
+                             bytes, math.constant(start), ValueRange());
 
   auto task = [&](Value index, Value worker) {
+    startWorkspace(worker);
     Value first = math.mul(index, width);
     for (int64_t down = 0; down < plan.parts; ++down)
-      for (int64_t across = 0; across < plan.parts; ++across) {
-        startWorkspace(worker);
+      for (int64_t across = 0; across < plan.parts; ++across)
         transformChannels(plan, first, down, across);
-      }
   };
   Value tasks = math.constant(channels / width);
   if (channels == width)
@@ -79,7 +76,11 @@ void ContractionNest::transformChannels(const Winograd &plan, Value first,
   int64_t part = down * plan.parts + across;
   size_t rows = plan.transform.parts[down].kernel.rows;
   size_t columns = plan.transform.parts[across].kernel.rows;
-  auto pointOf = [&](int64_t i) { return i / columns * patch + i % columns; };
+  // The point of value i of the part's transform, which may have fewer columns.
+  auto pointOf = [&](Value i) {
+    Value inRow = math.constant(columns);
+    return math.add(math.mul(math.div(i, inRow), patch), math.rem(i, inRow));
+  };
   // Where lanes [lane, lane + width) of a channel stand within a point.
   auto place = [&](Value channel, Value lane) {
     Value nr = math.constant(strategy.getNr());
@@ -93,7 +94,7 @@ void ContractionNest::transformChannels(const Winograd &plan, Value first,
   auto store = [&](Value vector, Value point, Value at) {
     vector::StoreOp::create(
         builder, loc, vector, plan.kernel,
-        ValueRange{math.add(math.mul(point, plan.terms() * lanes), at)});
+        ValueRange{math.add(math.mul(point, plan.pointWeights()), at)});
   };
   Value base =
       math.add(weights.base, math.mul(first, weights.strides[window.channel]));
@@ -106,7 +107,7 @@ void ContractionNest::transformChannels(const Winograd &plan, Value first,
         Value at = place(math.add(first, c), lane);
         for (auto [i, value] :
              llvm::enumerate(transformPart(plan, offset, down, across)))
-          store(value, math.constant(pointOf(i)), at);
+          store(value, pointOf(math.constant(i)), at);
       });
     // Vectors along the channels: a square of them is transposed.
     workspaceUsed = 0;
@@ -128,9 +129,7 @@ void ContractionNest::transformChannels(const Winograd &plan, Value first,
         square.push_back(
             vector::LoadOp::create(builder, loc, vectorType, block,
                                    ValueRange{inBlock(i, math.constant(l))}));
-      Value point =
-          math.add(math.mul(math.div(i, math.constant(columns)), patch),
-                   math.rem(i, math.constant(columns)));
+      Value point = pointOf(i);
       for (auto [c, row] : llvm::enumerate(transpose(builder, loc, square)))
         store(row, point, place(math.add(first, c), lane));
     });
