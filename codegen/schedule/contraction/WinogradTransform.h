@@ -2,7 +2,7 @@
 //
 // The linear maps of F(m x m, r x r): B^T of patches, G of kernels, A^T of
 // products, applied to a square of vectors from both sides. The points of
-// interpolation are 0, 1, -1 (and 2, -2) and infinity; with them
+// interpolation are 0, infinity, and 1, -1 or 5/8, -5/8, 3/2, -3/2; with them
 //
 //   A^T ((G k) * (B^T d)) = the m outputs of the window k over the patch d
 //
