@@ -48,18 +48,23 @@ void setFunctionAttributes(llvm::Module &module, const Target &target) {
   }
 }
 
-/// What the code of kernels gains from, in the order of LLVM's own pipelines.
-/// It comes as vectors, unrolled, outlined and without aliases to find out:
-/// their passes that look for such work cost a sixth of the time, in vain.
+/// The passes that kernels gain from, in the order of LLVM's own pipelines.
+/// Kernels come vectorized, unrolled and outlined: passes that look for such
+/// work would take a sixth of the time, in vain.
 constexpr llvm::StringLiteral kernelPasses =
-    "function(early-cse),cgscc(inline),globaldce,"
-    "function(sroa,simplifycfg,early-cse<memssa>,instcombine<no-verify-"
-    "fixpoint>,"
+    "function(early-cse),"
+    "cgscc(inline),"
+    "globaldce,"
+    "function(sroa,simplifycfg,early-cse<memssa>,"
+    "instcombine<no-verify-fixpoint>,"
     "loop-mssa(licm,loop-rotate,licm,simple-loop-unswitch),"
     "simplifycfg,instcombine<no-verify-fixpoint>,"
     "loop(loop-idiom,indvars,loop-deletion),"
-    "early-cse<memssa>,instcombine<no-verify-fixpoint>,memcpyopt,dse,"
-    "loop-mssa(licm),instcombine<no-verify-fixpoint>,simplifycfg)";
+    "early-cse<memssa>,instcombine<no-verify-fixpoint>,"
+    "memcpyopt,dse,loop-mssa(licm),"
+    "instcombine<no-verify-fixpoint>,simplifycfg)";
+
+} // namespace
 
 void optimize(llvm::Module &module, llvm::TargetMachine &machine,
               unsigned level) {
@@ -80,8 +85,6 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine,
     llvm::cantFail(builder.parsePassPipeline(passes, kernelPasses));
   passes.run(module, modules);
 }
-
-} // namespace
 
 std::unique_ptr<llvm::Module> translateToLLVMIR(ModuleOp module,
                                                 llvm::LLVMContext &context) {

@@ -15,6 +15,7 @@
 namespace llvm {
 class LLVMContext;
 class Module;
+class TargetMachine;
 } // namespace llvm
 
 namespace cornu::codegen {
@@ -34,6 +35,10 @@ using MachineCode = llvm::SmallVector<char, 0>;
 /// optimized. Null after a diagnostic.
 std::unique_ptr<llvm::Module> translateToLLVMIR(mlir::ModuleOp module,
                                                 llvm::LLVMContext &context);
+
+/// LLVM's passes for kernels, at level 0..3; as emitMachineCode runs them.
+void optimize(llvm::Module &module, llvm::TargetMachine &machine,
+              unsigned level);
 
 /// Object files, one or more, or assembly, in memory.
 mlir::LogicalResult emitMachineCode(mlir::ModuleOp module,

@@ -14,23 +14,19 @@ void printError(const llvm::Twine &message) {
   llvm::errs() << message << "\n";
 }
 
-namespace {
-
-/// The option nearest to a mistyped one.
-llvm::StringRef nearest(llvm::StringRef word, llvm::ArrayRef<Option> options) {
+std::string suggestion(llvm::StringRef word,
+                       llvm::ArrayRef<llvm::StringRef> known) {
   llvm::StringRef best;
   unsigned bestDistance = 3;
-  for (const Option &option : options) {
-    unsigned distance = word.edit_distance(option.name, true, bestDistance);
+  for (llvm::StringRef name : known) {
+    unsigned distance = word.edit_distance(name, true, bestDistance);
     if (distance < bestDistance) {
       bestDistance = distance;
-      best = option.name;
+      best = name;
     }
   }
-  return best;
+  return best.empty() ? "" : "; did you mean '" + best.str() + "'?";
 }
-
-} // namespace
 
 bool Arguments::parse(const Command &command,
                       llvm::ArrayRef<const char *> words) {
@@ -60,11 +56,12 @@ bool Arguments::parse(const Command &command,
       if (name == known.name)
         option = &known;
     if (!option) {
-      llvm::StringRef guess = nearest(name, command.options);
+      llvm::SmallVector<llvm::StringRef> names;
+      for (const Option &known : command.options)
+        names.push_back(known.name);
+      std::string guess = suggestion(name, names);
       printError("unknown option '" + word + "' of 'cornu " + command.name +
-                 "'" +
-                 (guess.empty() ? "; see --help"
-                                : "; did you mean '" + guess.str() + "'?"));
+                 "'" + (guess.empty() ? "; see --help" : guess));
       return false;
     }
     bool optional = option->value.starts_with("[");
@@ -91,6 +88,11 @@ bool Arguments::parse(const Command &command,
       text = words[++i];
     }
     values[name] = text.str();
+  }
+  if (command.usage.empty() && !rest.empty()) {
+    printError("'cornu " + command.name + "' takes no argument: '" +
+               rest.front() + "'");
+    return false;
   }
   if (llvmWords.size() > 1)
     return llvm::cl::ParseCommandLineOptions(llvmWords.size(), llvmWords.data(),

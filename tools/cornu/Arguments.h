@@ -57,6 +57,10 @@ private:
 /// "cornu: error: ..." on stderr.
 void printError(const llvm::Twine &message);
 
+/// "; did you mean 'NAME'?" for the name nearest to a mistyped word, or "".
+std::string suggestion(llvm::StringRef word,
+                       llvm::ArrayRef<llvm::StringRef> known);
+
 void printHelp(const Command &command);
 
 } // namespace cornu::tools

@@ -129,6 +129,11 @@ int main(int argc, char **argv) {
     Arguments arguments;
     return arguments.parse(*command, words) ? command->run(arguments) : 1;
   }
-  printError("no command '" + name + "'; see 'cornu --help'");
+  llvm::SmallVector<llvm::StringRef> names;
+  for (const Command *command : commands)
+    names.push_back(command->name);
+  std::string guess = suggestion(name, names);
+  printError("no command '" + name + "'" +
+             (guess.empty() ? "; see 'cornu --help'" : guess));
   return 1;
 }

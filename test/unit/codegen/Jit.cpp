@@ -1,6 +1,6 @@
 //===- Jit.cpp - Runs scheduled kernels inside a test ---------------------===//
 //
-// Upstream lowering to the LLVM dialect, LLVM's O3 and LLJIT:
+// Upstream lowering to the LLVM dialect, the passes of programs and LLJIT:
 //
 //   codegen.parallel (%task, %worker) to %count  ->  scf.for %task, worker = 0
 //
@@ -9,6 +9,7 @@
 #include "test/unit/codegen/Jit.h"
 
 #include "codegen/IR/Codegen.h"
+#include "codegen/emit/Object.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -19,7 +20,6 @@
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Utils/Cloning.h"
@@ -103,29 +103,6 @@ static LogicalResult lowerToLLVM(ModuleOp module) {
   return manager.run(module);
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine,
-                     unsigned level) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  llvm::OptimizationLevel optimization =
-      level == 0   ? llvm::OptimizationLevel::O0
-      : level == 1 ? llvm::OptimizationLevel::O1
-      : level == 2 ? llvm::OptimizationLevel::O2
-                   : llvm::OptimizationLevel::O3;
-  llvm::ModulePassManager manager =
-      level == 0 ? builder.buildO0DefaultPipeline(optimization)
-                 : builder.buildPerModuleDefaultPipeline(optimization);
-  manager.run(module, modules);
-}
-
 static bool dumpAssembly(llvm::Module &module, llvm::TargetMachine &machine,
                          StringRef file) {
   std::error_code error;
@@ -199,7 +176,7 @@ std::unique_ptr<Jit> Jit::compile(ModuleOp module, const Options &options) {
     return nullptr;
   llvmModule->setDataLayout((*machine)->createDataLayout());
   llvmModule->setTargetTriple((*machine)->getTargetTriple());
-  optimize(*llvmModule, **machine, options.level);
+  codegen::optimize(*llvmModule, **machine, options.level);
   if (!options.dumpAsm.empty() &&
       !dumpAssembly(*llvmModule, **machine, options.dumpAsm))
     return nullptr;
