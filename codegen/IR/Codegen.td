@@ -64,6 +64,31 @@ class Codegen_Attr<string name, string attrMnemonic> :
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
+def Codegen_WinogradAttr : Codegen_Attr<"Winograd", "winograd"> {
+  let summary = "Minimal filtering of a convolution";
+  let description = [{
+    Squares of `side` x `side` points of the output, or of the output's
+    gradient where a gradient for the kernel is computed, take part in as few
+    products as S. Winograd's method allows; a side of the window is cut into
+    parts of at most `taps`. A task transforms `squares` of them at a time.
+    With fewer than `from` squares in all, the nest without transforms runs.
+
+    A gradient for the kernel is a sum over all squares: it has at most `sums`
+    partial ones, and a task computes one of them for `channels` x `lanes`
+    of the kernel (both 0 for other convolutions).
+
+    ```mlir
+    #codegen.winograd<side = 2, taps = 3, squares = 64, from = 32, sums = 4,
+                      channels = 64, lanes = 64>
+    ```
+  }];
+  let parameters = (ins "int64_t":$side, "int64_t":$taps, "int64_t":$squares,
+                        "int64_t":$from,
+                        DefaultValuedParameter<"int64_t", "1">:$sums,
+                        DefaultValuedParameter<"int64_t", "0">:$channels,
+                        DefaultValuedParameter<"int64_t", "0">:$lanes);
+}
+
 def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
   let summary = "Blocking of a contraction or convolution";
   let description = [{
@@ -83,11 +108,7 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
         second version for one row has tiles of so many lanes and packs
         nothing (0: no such version);
       * `serial`: a kernel of fewer multiply-adds runs without the pool;
-      * `winograd`: a convolution's outputs are computed in squares of so many
-        points a side by Winograd's minimal filtering, of which a task has
-        `squares`, where there are at least `winograd_from` of them (0: no such
-        version); a side of the window is cut into parts of at most
-        `winograd_taps`.
+      * `winograd`: a version by minimal filtering.
 
     ```mlir
     #codegen.contraction<mr = 6, nr = 16, mc = 144, nc = 512, kc = 256,
@@ -102,10 +123,7 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
                         "bool":$copy_right, "bool":$pack_right,
                         "bool":$flatten_rows, "bool":$along_reduction,
                         "int64_t":$single_row_nr, "int64_t":$serial,
-                        DefaultValuedParameter<"int64_t", "0">:$winograd,
-                        DefaultValuedParameter<"int64_t", "0">:$winograd_taps,
-                        DefaultValuedParameter<"int64_t", "0">:$squares,
-                        DefaultValuedParameter<"int64_t", "0">:$winograd_from);
+                        OptionalParameter<"::cornu::codegen::WinogradAttr">:$winograd);
 }
 
 def Codegen_NestKind : I32EnumAttr<"NestKind", "how a nest treats its outputs",

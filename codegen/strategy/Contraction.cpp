@@ -256,19 +256,19 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
     else if (dots)
       blocking.singleRowNr = std::min(lanes, lane);
   }
-  WinogradBlocking winograd;
+  WinogradAttr winograd;
   if (auto window = WinogradForm::of(op, *form))
-    winograd = WinogradBlocking::choose(
-        *window, op->getParentOfType<func::FuncOp>()->hasAttr("nn.exact"),
-        blocking.mr, target);
+    winograd =
+        chooseWinograd(op.getContext(), *window,
+                       op->getParentOfType<func::FuncOp>()->hasAttr("nn.exact"),
+                       blocking.mr, target);
   // A fork and join costs a few microseconds; so much is done in ten.
   blocking.serial = 200000;
   return Attribute(ContractionAttr::get(
       op.getContext(), blocking.mr, blocking.nr, blocking.mc, blocking.nc,
       blocking.kc, blocking.copyLeft, blocking.copyRight, blocking.packRight,
       blocking.flattenRows, blocking.alongReduction, blocking.singleRowNr,
-      blocking.serial, winograd.side, winograd.taps, winograd.squares,
-      winograd.from));
+      blocking.serial, winograd));
 }
 
 } // namespace cornu::codegen

@@ -33,9 +33,9 @@ static std::string textOf(ContractionAttr strategy) {
     text += ", copied";
   if (strategy.getAlongReduction())
     text += ", along the reduction";
-  if (int64_t side = strategy.getWinograd())
-    text += llvm::formatv(", winograd F({0}x{0}, {1}x{1})", side,
-                          strategy.getWinogradTaps());
+  if (WinogradAttr winograd = strategy.getWinograd())
+    text += llvm::formatv(", winograd F({0}x{0}, {1}x{1})", winograd.getSide(),
+                          winograd.getTaps());
   return text;
 }
 

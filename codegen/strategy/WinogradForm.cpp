@@ -8,69 +8,95 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
-/// The axis of a dimension of the left operand that is row +- tap + constant.
+/// The axis of a dimension of the left operand that is place +- tap + constant.
 static std::optional<WinogradForm::Axis> axisOf(const LinearExpr &expr,
-                                                const ContractionForm &form) {
-  std::optional<unsigned> row, tap;
+                                                ArrayRef<unsigned> places,
+                                                ArrayRef<unsigned> taps,
+                                                ArrayRef<int64_t> extents) {
+  std::optional<unsigned> place, tap;
   for (auto [loop, coefficient] : llvm::enumerate(expr.coefficients)) {
     if (coefficient == 0)
       continue;
-    if (coefficient == 1 && !row && llvm::is_contained(form.rows, loop))
-      row = loop;
+    if (coefficient == 1 && !place && llvm::is_contained(places, loop))
+      place = loop;
     else if (std::abs(coefficient) == 1 && !tap &&
-             llvm::is_contained(form.reduction, loop))
+             llvm::is_contained(taps, loop))
       tap = loop;
     else
       return std::nullopt;
   }
-  if (!row || !tap || ShapedType::isDynamic(form.extents[*row]) ||
-      ShapedType::isDynamic(form.extents[*tap]))
+  if (!place || !tap || ShapedType::isDynamic(extents[*place]) ||
+      ShapedType::isDynamic(extents[*tap]))
     return std::nullopt;
   WinogradForm::Axis axis;
-  axis.row = *row;
+  axis.place = *place;
   axis.tap = *tap;
   axis.backwards = expr.coefficients[*tap] < 0;
-  axis.first = expr.constant - (axis.backwards ? form.extents[*tap] - 1 : 0);
-  axis.outputs = form.extents[*row];
+  axis.first = expr.constant - (axis.backwards ? extents[*tap] - 1 : 0);
+  axis.outputs = extents[*place];
   return axis;
 }
 
-std::optional<WinogradForm> WinogradForm::of(linalg::GenericOp op,
-                                             const ContractionForm &form) {
-  if (!form.batch.empty() || !form.columns.empty() || form.sharedLane ||
-      form.reduction.size() != 3 ||
-      !getElementTypeOrSelf(op.getDpsInits()[0].getType()).isF32())
+/// The form of `op` where `places` are the loops over images and outputs, and
+/// `window` those over taps and channel.
+static std::optional<WinogradForm> formOf(linalg::GenericOp op,
+                                          const ContractionForm &form,
+                                          ArrayRef<unsigned> places,
+                                          ArrayRef<unsigned> window) {
+  if (window.size() != 3)
     return std::nullopt;
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
   SmallVector<LinearExpr> left = *linearResults(maps[form.left]);
   WinogradForm result;
   unsigned found = 0;
   for (auto [dim, expr] : llvm::enumerate(ArrayRef(left).drop_back())) {
-    if (std::optional<Axis> axis = axisOf(expr, form)) {
+    if (std::optional<WinogradForm::Axis> axis =
+            axisOf(expr, places, window, form.extents)) {
       if (found == 2)
         return std::nullopt;
       axis->dim = dim;
       result.axes[found++] = *axis;
       continue;
     }
-    // All other dimensions are rows of their own.
+    // All other dimensions are loops of their own.
     auto own = dyn_cast<AffineDimExpr>(maps[form.left].getResult(dim));
-    if (!own || !llvm::is_contained(form.rows, own.getPosition()))
+    if (!own || !llvm::is_contained(places, own.getPosition()))
       return std::nullopt;
   }
   auto last = dyn_cast<AffineDimExpr>(maps[form.left].getResults().back());
-  if (found != 2 || !last ||
-      !llvm::is_contained(form.reduction, last.getPosition()))
+  if (found != 2 || !last || !llvm::is_contained(window, last.getPosition()))
     return std::nullopt;
   result.channel = last.getPosition();
   result.taps = form.extents[result.axes[0].tap];
   result.channels = form.extents[result.channel];
   result.lanes = form.extents[form.lane];
+  for (unsigned loop : places)
+    if (loop != result.axes[0].place && loop != result.axes[1].place)
+      result.outer.push_back(loop);
   if (result.axes[0].tap == result.axes[1].tap ||
       form.extents[result.axes[1].tap] != result.taps ||
       ShapedType::isDynamic(result.channels) ||
       ShapedType::isDynamic(result.lanes))
     return std::nullopt;
+  return result;
+}
+
+std::optional<WinogradForm> WinogradForm::of(linalg::GenericOp op,
+                                             const ContractionForm &form) {
+  if (!form.batch.empty() || !form.columns.empty() || form.sharedLane ||
+      !getElementTypeOrSelf(op.getDpsInits()[0].getType()).isF32())
+    return std::nullopt;
+  if (auto result = formOf(op, form, form.rows, form.reduction))
+    return result;
+  // The gradient's squares lie in the right operand as its outputs would.
+  AffineMap right = op.getIndexingMapsArray()[form.right];
+  if (!right.isProjectedPermutation() ||
+      right.getResults().back() != getAffineDimExpr(form.lane, op.getContext()))
+    return std::nullopt;
+  auto result = formOf(op, form, form.reduction, form.rows);
+  if (!result || result->axes[0].backwards || result->axes[1].backwards)
+    return std::nullopt;
+  result->forKernel = true;
   return result;
 }
 
@@ -88,6 +114,9 @@ struct Filtering {
 };
 } // namespace
 
+/// Memory for the partial sums of a kernel's gradient, at most.
+static constexpr int64_t kPartialSumBytes = 4 << 20;
+
 static SmallVector<Filtering> filteringsFor(int64_t taps) {
   switch (taps) {
   case 3:
@@ -101,9 +130,26 @@ static SmallVector<Filtering> filteringsFor(int64_t taps) {
   }
 }
 
-WinogradBlocking WinogradBlocking::choose(const WinogradForm &form, bool exact,
-                                          int64_t mr, const Target &target) {
-  WinogradBlocking best;
+/// Cuts a kernel's gradient into blocks whose sums of products, `points` for
+/// each pair of a channel and a lane, stay in half of the second cache.
+static void cutKernel(int64_t points, int64_t &channels, int64_t &lanes,
+                      const Target &target) {
+  const int64_t width = target.lanes(), most = target.l2Bytes / 2;
+  auto halve = [&](int64_t &extent) {
+    if (extent <= 64 || extent % (2 * width) != 0)
+      return false;
+    extent /= 2;
+    return true;
+  };
+  while (points * channels * lanes * int64_t(sizeof(float)) > most)
+    if (!(channels > lanes ? halve(channels) || halve(lanes)
+                           : halve(lanes) || halve(channels)))
+      return;
+}
+
+WinogradAttr chooseWinograd(MLIRContext *context, const WinogradForm &form,
+                            bool exact, int64_t mr, const Target &target) {
+  WinogradAttr best;
   const int64_t width = target.lanes(), bytes = sizeof(float);
   if (form.channels % width || form.lanes % width || form.channels < 16 ||
       form.lanes < 16)
@@ -119,10 +165,12 @@ WinogradBlocking WinogradBlocking::choose(const WinogradForm &form, bool exact,
   for (const Filtering &filtering : filteringsFor(form.taps)) {
     const int64_t points = filtering.patch() * filtering.patch();
     const int64_t products = filtering.products() * filtering.products();
-    // The larger transforms lose some four bits, and more with each doubling
-    // of the channels: beyond 64, a deep net would feel it. There the smaller
-    // ones are as fast, whose kernels need less memory.
-    if (filtering.patch() > 4 && (exact || form.channels > 64))
+    // The larger transforms lose some bits, and more with each doubling of the
+    // channels: beyond 64, a deep net would feel it. There the smaller ones are
+    // as fast, whose kernels need less memory. A kernel's gradient goes into no
+    // further layer.
+    if (filtering.patch() > 4 && !form.forKernel &&
+        (exact || form.channels > 64))
       continue;
     int64_t squares = 1, patches = 1;
     for (const WinogradForm::Axis &axis : form.axes) {
@@ -130,26 +178,43 @@ WinogradBlocking WinogradBlocking::choose(const WinogradForm &form, bool exact,
       squares *= count;
       patches *= count + filtering.parts() - 1;
     }
+    // The blocks of a kernel's gradient transform the same squares anew.
+    int64_t channels = form.channels, lanes = form.lanes;
+    if (form.forKernel)
+      cutKernel(products, channels, lanes, target);
+    const int64_t blocks = form.channels / channels * (form.lanes / lanes);
     // A vector's transform takes some nine cycles for each point of the patch:
     // a load, a store, three additions, and its part of the epilogue.
-    double transformed = patches * form.channels + squares * form.lanes;
+    double transformed = patches * channels + squares * lanes;
     // With parts, a tile begins anew for each run of terms: as if it had two
     // terms more for the channels of one.
-    double start = filtering.parts() > 1 ? 1 + 2.0 / form.channels : 1;
+    double start =
+        filtering.parts() > 1 && !form.forKernel ? 1 + 2.0 / form.channels : 1;
     double cycles = squares * products * pairs / perCycle * start +
-                    9.0 * points * transformed / width;
+                    9.0 * points * transformed * blocks / width;
     if (cycles >= least)
       continue;
     least = cycles;
-    best.side = filtering.side;
-    best.taps = filtering.partTaps;
     // The transformed patches and products of a task fill half of the second
     // cache, but the transformed kernel is read for not too few of them.
     double perSquare = points * transformed / squares * bytes;
-    best.squares = std::clamp<int64_t>(target.l2Bytes / 2 / perSquare, 48, 192);
-    best.squares = llvm::alignTo(best.squares, mr);
+    int64_t perTask =
+        std::clamp<int64_t>(target.l2Bytes / 2 / perSquare, 48, 192);
+    if (form.forKernel) {
+      // A point's patches are read from the first cache, for tile after tile.
+      perTask = std::min<int64_t>(perTask, 64);
+      int64_t sumBytes = products * int64_t(pairs) * bytes;
+      int64_t sums = std::clamp<int64_t>(
+          std::min(8 / blocks, kPartialSumBytes / sumBytes), 1, 8);
+      best = WinogradAttr::get(context, filtering.side, filtering.partTaps,
+                               perTask, /*from=*/32, sums, channels, lanes);
+      continue;
+    }
     int64_t kernelBytes = products * int64_t(pairs) * bytes;
-    best.from = kernelBytes <= target.l2Bytes / 2 ? 8 : 32;
+    best = WinogradAttr::get(context, filtering.side, filtering.partTaps,
+                             llvm::alignTo(perTask, mr),
+                             kernelBytes <= target.l2Bytes / 2 ? 8 : 32,
+                             /*sums=*/1, /*channels=*/0, /*lanes=*/0);
   }
   return best;
 }

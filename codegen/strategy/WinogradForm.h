@@ -23,11 +23,22 @@
 //
 // In a gradient for the input the taps run backwards: in[n, y - ky + 2, ...].
 //
+// A gradient for the kernel sums over the outputs' places what a convolution
+// computes for each, and is the same method with the roles of taps and places
+// exchanged:
+//
+//   dw[ky, kx, c, f] += in[n, y + ky, x + kx, c] * dout[n, y, x, f]
+//
+//   dw = G^T (sum over squares of (B^T d B) * (A e A^T)) G
+//
+// for the patch d of a square e of dout: one matrix product per point again.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef CORNU_CODEGEN_STRATEGY_WINOGRADFORM_H
 #define CORNU_CODEGEN_STRATEGY_WINOGRADFORM_H
 
+#include "codegen/IR/Codegen.h"
 #include "codegen/strategy/ContractionForm.h"
 #include "codegen/target/Target.h"
 
@@ -36,13 +47,16 @@ namespace cornu::codegen {
 struct WinogradForm {
   /// One direction of the window.
   struct Axis {
-    unsigned row = 0, tap = 0; ///< loops
-    unsigned dim = 0;          ///< of the left operand
+    unsigned place = 0, tap = 0; ///< loops
+    unsigned dim = 0;            ///< of the left operand
     bool backwards = false;
-    int64_t first = 0; ///< place in `dim` that the first output's patch starts
-    int64_t outputs = 0; ///< extent of `row`
+    int64_t first = 0;   ///< place in `dim` where the first patch starts
+    int64_t outputs = 0; ///< extent of `place`
   };
   Axis axes[2];
+  /// The sum is over places, for each tap and channel.
+  bool forKernel = false;
+  llvm::SmallVector<unsigned> outer; ///< loops over images
   unsigned channel = 0;
   int64_t taps = 0;     ///< of a side of the window
   int64_t channels = 0; ///< extent of `channel`
@@ -53,15 +67,12 @@ struct WinogradForm {
                                         const ContractionForm &form);
 };
 
-/// How a convolution is cut into squares, and a side of its window into parts
-/// of at most `taps`; `side` is 0 where it should not be.
-struct WinogradBlocking {
-  int64_t side = 0, taps = 0, squares = 0, from = 0;
-
-  /// `exact`: rounding errors must be no larger than those of plain sums.
-  static WinogradBlocking choose(const WinogradForm &form, bool exact,
-                                 int64_t mr, const Target &target);
-};
+/// How the convolution is cut into squares; null where it should not be.
+/// `exact`: rounding errors must be no larger than those of plain sums.
+/// `mr`: rows of a register tile.
+WinogradAttr chooseWinograd(mlir::MLIRContext *context,
+                            const WinogradForm &form, bool exact, int64_t mr,
+                            const Target &target);
 
 } // namespace cornu::codegen
 

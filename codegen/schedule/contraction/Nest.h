@@ -28,6 +28,10 @@
 
 namespace cornu::codegen {
 
+struct TransformMatrix;
+struct WinogradSource;
+struct WinogradSquare;
+
 /// The part of one loop of the root that a block covers.
 struct LoopRange {
   mlir::Value low, size;
@@ -133,7 +137,12 @@ private:
   struct Winograd;
   bool emitWinogradVersion(llvm::function_ref<void()> otherwise);
   std::optional<Winograd> planWinograd();
+  void startWinograd();
   void emitWinograd(Winograd &plan);
+  void allocatePoints(Winograd &plan, int64_t channels, int64_t lanes);
+  mlir::Value startSquares(Winograd &plan, mlir::Value first);
+  std::pair<mlir::Value, mlir::Value> firstParts(const Winograd &plan,
+                                                 mlir::Value point);
   void multiplyPoint(const Winograd &plan, mlir::Value point,
                      mlir::Value count);
   llvm::SmallVector<mlir::Value>
@@ -147,12 +156,37 @@ private:
                                                mlir::Value offset, int64_t down,
                                                int64_t across);
   // WinogradSquares.cpp
+  WinogradSource squaresIn(const Winograd &plan, unsigned number);
   mlir::Value patchOf(const Winograd &plan, mlir::Value square);
   llvm::SmallVector<mlir::Value> squareIndices(const Winograd &plan,
                                                mlir::Value number,
                                                llvm::ArrayRef<int64_t> perAxis);
-  void transformPatch(Winograd &plan, mlir::Value place);
+  llvm::SmallVector<mlir::Value>
+  squareOrigin(const Winograd &plan, const WinogradSource &source,
+               llvm::ArrayRef<mlir::Value> loops);
+  WinogradSquare copySquare(const WinogradSource &source,
+                            llvm::ArrayRef<mlir::Value> origin);
+  WinogradSquare findSquare(const WinogradSource &source,
+                            llvm::ArrayRef<mlir::Value> origin);
+  void transformInto(const Winograd &plan, const WinogradSource &source,
+                     llvm::ArrayRef<mlir::Value> loops,
+                     const TransformMatrix &matrix, mlir::Value target,
+                     mlir::Value at, int64_t step);
+  mlir::Value isBelow(mlir::Value index, int64_t bound);
+  void finishSums(const Winograd &plan, llvm::ArrayRef<mlir::Value> sums,
+                  int64_t side, llvm::ArrayRef<mlir::Value> high,
+                  llvm::ArrayRef<mlir::Value> first,
+                  llvm::ArrayRef<unsigned> moved, mlir::Value lane);
   void finishSquare(const Winograd &plan, mlir::Value place);
+  // WinogradGradient.cpp
+  void emitWinogradGradient(Winograd &plan);
+  void addProducts(const Winograd &plan, mlir::Value point, mlir::Value count,
+                   mlir::Value at);
+  void addTile(const Winograd &plan, mlir::Value left, mlir::Value right,
+               mlir::Value out, int64_t rows, unsigned vectors,
+               mlir::Value count);
+  void finishTaps(const Winograd &plan, mlir::Value channel, mlir::Value lane,
+                  mlir::Value sums);
 
   // Tile.cpp and Reduce.cpp
   void emitTile(const RowTile &tile, const LaneTile &lanes);

@@ -154,8 +154,7 @@ void ContractionNest::emitSingleRow(unsigned loop) {
       /*kc=*/std::numeric_limits<int32_t>::max(), general.getCopyLeft(),
       general.getCopyRight(), /*pack_right=*/false, /*flatten_rows=*/false,
       /*along_reduction=*/known[form.right][form.lane] != 1,
-      /*single_row_nr=*/0, general.getSerial(), /*winograd=*/0,
-      /*winograd_taps=*/0, /*squares=*/0, /*winograd_from=*/0);
+      /*single_row_nr=*/0, general.getSerial(), /*winograd=*/nullptr);
   extents[loop] = math.constant(1);
   plan();
   emitGrid();

@@ -26,53 +26,83 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
-/// One vector more between the points' blocks keeps them from falling into the
-/// same cache sets.
-static int64_t pointStep(int64_t elements, unsigned width) {
-  return elements + width;
+/// The input of which a convolution's patches, or the squares of the outputs'
+/// gradient, are read.
+WinogradSource ContractionNest::squaresIn(const Winograd &plan,
+                                          unsigned number) {
+  WinogradSource source;
+  bool patches = number == form.left;
+  const WinogradForm &window = plan.form;
+  const ContractionInput &input = fusion.inputs[number];
+  auto type = cast<MemRefType>(input.source.getType());
+  auto operand = cast<MemRefType>(input.operand.getType());
+  source.input = number;
+  source.side = patches ? plan.transform.patch : plan.side;
+  source.channels = patches ? window.channels : window.lanes;
+  source.firstChannel = math.constant(0);
+  for (unsigned i = 0; i < 2; ++i) {
+    const WinogradForm::Axis &axis = window.axes[i];
+    source.dims[i] = axis.dim;
+    if (!patches)
+      source.dims[i] =
+          *maps[number].getResultPosition(builder.getAffineDimExpr(axis.place));
+    source.first[i] = patches ? axis.first : 0;
+    unsigned dim = source.dims[i];
+    source.hasBorder |= axis.outputs % plan.side != 0 ||
+                        operand.getDimSize(dim) != type.getDimSize(dim);
+  }
+  return source;
 }
 
 std::optional<ContractionNest::Winograd> ContractionNest::planWinograd() {
   Winograd plan;
+  plan.strategy = strategy.getWinograd();
   std::optional<WinogradForm> window = WinogradForm::of(root, form);
-  if (strategy.getWinograd() == 0 || !window || !fusion.startsAtZero ||
-      copies[form.right] || window->channels % width || window->lanes % width ||
+  if (!plan.strategy || !window || !fusion.startsAtZero ||
+      window->channels % width || window->lanes % width ||
       strategy.getNr() % width)
     return std::nullopt;
-  const LinearView &weights = views[form.right];
-  if (weights.stride(form.lane) != 1 && weights.stride(window->channel) != 1)
-    return std::nullopt;
-  auto transform = WinogradTransform::of(strategy.getWinograd(), window->taps,
-                                         strategy.getWinogradTaps());
+  auto transform = WinogradTransform::of(plan.strategy.getSide(), window->taps,
+                                         plan.strategy.getTaps());
   if (!transform)
     return std::nullopt;
+  if (!window->forKernel) {
+    const LinearView &weights = views[form.right];
+    if (copies[form.right] || (weights.stride(form.lane) != 1 &&
+                               weights.stride(window->channel) != 1))
+      return std::nullopt;
+  }
   plan.form = *window;
   plan.transform = *transform;
   plan.side = transform->side;
   plan.points = transform->patch * transform->patch;
   plan.parts = transform->parts.size();
-  const ContractionInput &input = fusion.inputs[form.left];
-  auto source = cast<MemRefType>(input.source.getType());
-  auto operand = cast<MemRefType>(input.operand.getType());
   plan.total = math.constant(1);
-  for (unsigned loop : form.rows)
-    if (loop != window->axes[0].row && loop != window->axes[1].row) {
-      plan.outer.push_back(loop);
-      plan.total = math.mul(plan.total, extents[loop]);
-    }
+  for (unsigned loop : window->outer)
+    plan.total = math.mul(plan.total, extents[loop]);
   for (unsigned i = 0; i < 2; ++i) {
-    const WinogradForm::Axis &axis = window->axes[i];
-    if (source.isDynamicDim(axis.dim))
-      return std::nullopt;
-    plan.squaresOf[i] = llvm::divideCeil(axis.outputs, plan.side);
+    plan.squaresOf[i] = llvm::divideCeil(window->axes[i].outputs, plan.side);
     plan.total = math.mul(plan.total, plan.squaresOf[i]);
-    plan.hasBorder |=
-        axis.outputs % plan.side != 0 ||
-        operand.getDimSize(axis.dim) != source.getDimSize(axis.dim);
   }
-  // A task's squares touch so many rows and images beyond their first, and skip
-  // the patches at the end of each.
-  plan.squares = llvm::alignTo(strategy.getSquares(), strategy.getMr());
+  auto isStatic = [&](const WinogradSource &source) {
+    auto type = cast<MemRefType>(fusion.inputs[source.input].source.getType());
+    return !type.isDynamicDim(source.dims[0]) &&
+           !type.isDynamicDim(source.dims[1]);
+  };
+  plan.patchSource = squaresIn(plan, form.left);
+  if (window->forKernel)
+    plan.squareSource = squaresIn(plan, form.right);
+  if (!isStatic(plan.patchSource) ||
+      (window->forKernel && !isStatic(plan.squareSource)))
+    return std::nullopt;
+  // Rows of squares stay whole where their patches are further apart.
+  plan.squares = plan.strategy.getSquares();
+  plan.squares =
+      llvm::alignTo(plan.squares, !window->forKernel ? strategy.getMr()
+                                  : plan.parts > 1   ? plan.squaresOf[1]
+                                                     : 1);
+  // A block's squares touch so many rows and images beyond their first, and
+  // skip the patches at the end of each.
   int64_t further = plan.squares - 1;
   int64_t rows = llvm::divideCeil(further, plan.squaresOf[1]);
   int64_t images =
@@ -88,7 +118,7 @@ bool ContractionNest::emitWinogradVersion(
   std::optional<Winograd> plan = planWinograd();
   if (!plan)
     return false;
-  int64_t least = strategy.getWinogradFrom();
+  int64_t least = plan->strategy.getFrom();
   Value many;
   if (std::optional<int64_t> total = constantOf(plan->total))
     many = arith::ConstantOp::create(builder, loc,
@@ -96,38 +126,37 @@ bool ContractionNest::emitWinogradVersion(
   else
     many = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
                                  plan->total, math.constant(least));
-  ifElse(many, [&] { emitWinograd(*plan); }, otherwise);
+  ifElse(
+      many,
+      [&] {
+        startWinograd();
+        if (plan->form.forKernel)
+          emitWinogradGradient(*plan);
+        else
+          emitWinograd(*plan);
+      },
+      otherwise);
   return true;
 }
 
-void ContractionNest::emitWinograd(Winograd &plan) {
+/// Results are finished one by one, without blocks of a reduction.
+void ContractionNest::startWinograd() {
   rowLoops.clear();
   for (unsigned loop : form.rows)
     rowLoops.push_back(NestLoop{{loop}, extents[loop], 1});
   reductionLoops.clear();
   reductionBlocked = sumsInWorkspace = false;
   ranges.assign(root.getNumLoops(), LoopRange());
+}
 
+void ContractionNest::emitWinograd(Winograd &plan) {
   transformKernel(plan);
   Value tasks = math.ceilDiv(plan.total, plan.squares);
   auto task = [&](Value index, Value worker) {
     startWorkspace(worker);
     const WinogradForm &window = plan.form;
-    plan.patchStep = pointStep(plan.patches * window.channels, width);
-    plan.productStep = pointStep(plan.squares * window.lanes, width);
-    plan.transformed = allocate(plan.points * plan.patchStep);
-    plan.products = allocate(plan.points * plan.productStep);
-    plan.square = allocate(plan.side * plan.side * width);
-    if (plan.hasBorder || fusion.inputs[form.left].computed)
-      plan.border = allocate(plan.points * window.channels);
-    plan.firstSquare = math.mul(index, plan.squares);
-    Value count = blockRange(plan.total, plan.firstSquare, plan.squares).size;
-    plan.firstPatch = patchOf(plan, plan.firstSquare);
-    Value lastSquare = math.add(math.add(plan.firstSquare, count), -1);
-    Value patches = math.add(
-        math.sub(patchOf(plan, lastSquare), plan.firstPatch), 1 + plan.reach());
-    forRange(math.constant(0), patches, 1,
-             [&](Value patch) { transformPatch(plan, patch); });
+    allocatePoints(plan, window.channels, window.lanes);
+    Value count = startSquares(plan, math.mul(index, plan.squares));
     forRange(math.constant(0), math.constant(plan.points), 1,
              [&](Value point) { multiplyPoint(plan, point, count); });
     forRange(math.constant(0), count, 1,
@@ -139,6 +168,40 @@ void ContractionNest::emitWinograd(Winograd &plan) {
                      [&](OpBuilder &, Location, Value index, Value worker) {
                        task(index, worker);
                      });
+}
+
+/// Workspace for V, for M or its counterpart, and for the squares at hand.
+void ContractionNest::allocatePoints(Winograd &plan, int64_t channels,
+                                     int64_t lanes) {
+  plan.patchStep = Winograd::pointStep(plan.patches * channels, width);
+  plan.productStep = Winograd::pointStep(plan.squares * lanes, width);
+  plan.transformed = allocate(plan.points * plan.patchStep);
+  plan.products = allocate(plan.points * plan.productStep);
+  int64_t results = plan.form.forKernel ? plan.form.taps : plan.side;
+  plan.square = allocate(results * results * width);
+  for (WinogradSource *source : {&plan.patchSource, &plan.squareSource})
+    if (source->side > 0 &&
+        (source->hasBorder || fusion.inputs[source->input].computed))
+      source->copy = allocate(source->side * source->side * source->channels);
+}
+
+/// V for the block of squares from `first` on, and how many squares it has.
+Value ContractionNest::startSquares(Winograd &plan, Value first) {
+  plan.firstSquare = first;
+  Value count = blockRange(plan.total, first, plan.squares).size;
+  plan.firstPatch = patchOf(plan, first);
+  Value last = math.add(math.add(first, count), -1);
+  Value patches = math.add(math.sub(patchOf(plan, last), plan.firstPatch),
+                           1 + plan.reach());
+  forRange(math.constant(0), patches, 1, [&](Value patch) {
+    SmallVector<Value> loops =
+        squareIndices(plan, math.add(plan.firstPatch, patch),
+                      {plan.patchesOf(0), plan.patchesOf(1)});
+    transformInto(plan, plan.patchSource, loops, plan.transform.input,
+                  plan.transformed, math.mul(patch, plan.patchSource.channels),
+                  plan.patchStep);
+  });
+  return count;
 }
 
 //===----------------------------------------------------------------------===//
@@ -171,6 +234,21 @@ void ContractionNest::multiplyPoint(const Winograd &plan, Value point,
            [&](Value start) { panel(start, nr); });
   if (full < lanes)
     panel(math.constant(full), lanes - full);
+}
+
+/// The first part of the window with a product for the point, down and across:
+/// all but the last are zero in the last point of an axis.
+std::pair<Value, Value> ContractionNest::firstParts(const Winograd &plan,
+                                                    Value point) {
+  const int64_t patch = plan.transform.patch;
+  auto first = [&](Value point) -> Value {
+    Value isLast = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                         point, math.constant(patch - 1));
+    return arith::SelectOp::create(
+        builder, loc, isLast, math.constant(plan.parts - 1), math.constant(0));
+  };
+  return {first(math.div(point, math.constant(patch))),
+          first(math.rem(point, math.constant(patch)))};
 }
 
 /// The sums of a point for mr squares from `row` on and so many vectors of
@@ -223,16 +301,8 @@ SmallVector<Value> ContractionNest::multiplyTile(const Winograd &plan,
   if (plan.parts == 1)
     return addRun(math.constant(0), panel, math.constant(channels), sums);
 
-  // All parts but the last are zero in the last point of an axis.
-  const int64_t patch = plan.transform.patch;
-  auto firstPart = [&](Value point) -> Value {
-    Value isLast = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                                         point, math.constant(patch - 1));
-    return arith::SelectOp::create(
-        builder, loc, isLast, math.constant(plan.parts - 1), math.constant(0));
-  };
-  Value firstDown = firstPart(math.div(point, math.constant(patch)));
-  Value firstAcross = firstPart(math.rem(point, math.constant(patch)));
+  Value firstDown, firstAcross;
+  std::tie(firstDown, firstAcross) = firstParts(plan, point);
   Value terms =
       math.mul(math.sub(math.constant(plan.parts), firstAcross), channels);
   auto loop = scf::ForOp::create(

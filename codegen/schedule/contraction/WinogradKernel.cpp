@@ -21,8 +21,8 @@ SmallVector<Value> ContractionNest::transformPart(const Winograd &plan,
   for (size_t i = 0; i < parts[0]->kernel.columns; ++i)
     for (size_t j = 0; j < parts[1]->kernel.columns; ++j) {
       Value at = offset;
-      for (auto [axis, part, step] :
-           llvm::zip(window.axes, parts, ArrayRef{i, j})) {
+      size_t steps[] = {i, j};
+      for (auto [axis, part, step] : llvm::zip(window.axes, parts, steps)) {
         int64_t tap = part->tap + int64_t(step);
         if (axis.backwards)
           tap = window.taps - 1 - tap;

@@ -30,128 +30,180 @@ SmallVector<Value> ContractionNest::squareIndices(const Winograd &plan,
   for (unsigned a = 2; a-- > 0;) {
     Value index = math.rem(number, math.constant(perAxis[a]));
     number = math.div(number, math.constant(perAxis[a]));
-    indices[plan.form.axes[a].row] = math.mul(index, plan.side);
+    indices[plan.form.axes[a].place] = math.mul(index, plan.side);
   }
-  for (unsigned i = plan.outer.size(); i-- > 0;) {
-    Value extent = extents[plan.outer[i]];
-    indices[plan.outer[i]] = i == 0 ? number : math.rem(number, extent);
+  for (unsigned i = plan.form.outer.size(); i-- > 0;) {
+    Value extent = extents[plan.form.outer[i]];
+    indices[plan.form.outer[i]] = i == 0 ? number : math.rem(number, extent);
     if (i > 0)
       number = math.div(number, extent);
   }
   return indices;
 }
 
-/// V for one patch of the task: it is read where it is, or from a copy with
-/// zeros where it leaves the source.
-void ContractionNest::transformPatch(Winograd &plan, Value place) {
-  const WinogradForm &window = plan.form;
-  const ContractionInput &input = fusion.inputs[form.left];
+/// The first element of a square, in the dimensions of its source.
+SmallVector<Value> ContractionNest::squareOrigin(const Winograd &plan,
+                                                 const WinogradSource &source,
+                                                 ArrayRef<Value> loops) {
+  const ContractionInput &input = fusion.inputs[source.input];
+  SmallVector<Value> origin(input.low.size());
+  origin.back() = source.firstChannel;
+  for (unsigned loop : plan.form.outer)
+    if (std::optional<unsigned> dim = maps[source.input].getResultPosition(
+            builder.getAffineDimExpr(loop)))
+      origin[*dim] = math.add(loops[loop], -input.low[*dim]);
+  for (unsigned i = 0; i < 2; ++i) {
+    unsigned dim = source.dims[i];
+    origin[dim] = math.add(loops[plan.form.axes[i].place],
+                           source.first[i] - input.low[dim]);
+  }
+  return origin;
+}
+
+/// The square at `origin`, copied with zeros where it leaves the source.
+WinogradSquare ContractionNest::copySquare(const WinogradSource &source,
+                                           ArrayRef<Value> origin) {
+  const ContractionInput &input = fusion.inputs[source.input];
   auto type = cast<MemRefType>(input.source.getType());
-  unsigned rank = type.getRank();
-  int64_t side = plan.transform.patch, channels = window.channels;
-  SmallVector<Value> loops =
-      squareIndices(plan, math.add(plan.firstPatch, place),
-                    {plan.patchesOf(0), plan.patchesOf(1)});
+  unsigned last = type.getRank() - 1;
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(VectorType::get({width}, element)));
+  Value none = math.constant(0), side = math.constant(source.side);
+  forRange(none, side, 1, [&](Value i) {
+    forRange(none, side, 1, [&](Value j) {
+      SmallVector<Value> indices(origin);
+      Value inside, steps[] = {i, j};
+      for (auto [dim, step] : llvm::zip(source.dims, steps)) {
+        indices[dim] = math.add(origin[dim], step);
+        Value here = isBelow(indices[dim], type.getDimSize(dim));
+        inside =
+            inside ? arith::AndIOp::create(builder, loc, inside, here) : here;
+      }
+      Value target =
+          math.mul(math.add(math.mul(i, source.side), j), source.channels);
+      auto fill = [&](bool zeros) {
+        forRange(none, math.constant(source.channels), width, [&](Value c) {
+          indices[last] = math.add(origin[last], c);
+          Value vector = zeros ? zero
+                               : fusion.evaluate(builder, loc, input.source,
+                                                 indices, last, width);
+          vector::StoreOp::create(builder, loc, vector, source.copy,
+                                  ValueRange{math.add(target, c)});
+        });
+      };
+      ifElse(inside, [&] { fill(false); }, [&] { fill(true); });
+    });
+  });
+  Value any = memref::CastOp::create(
+      builder, loc, MemRefType::get({ShapedType::kDynamic}, element),
+      source.copy);
+  return {any, none, math.constant(source.side * source.channels),
+          math.constant(source.channels)};
+}
 
-  // The patch's first element in the source.
-  SmallVector<Value> origin(rank, math.constant(0));
-  for (unsigned loop : plan.outer)
-    for (auto [dim, expr] : llvm::enumerate(maps[form.left].getResults()))
-      if (expr == builder.getAffineDimExpr(loop))
-        origin[dim] = math.add(loops[loop], -input.low[dim]);
-  for (const WinogradForm::Axis &axis : window.axes)
-    origin[axis.dim] =
-        math.add(loops[axis.row], axis.first - input.low[axis.dim]);
-
-  auto less = [&](Value a, int64_t b) -> Value {
-    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, a,
-                                 math.constant(std::max<int64_t>(b, 0)));
-  };
-  auto direct = [&]() -> SmallVector<Value> {
+/// The square at `origin`: where it is, or its copy.
+WinogradSquare ContractionNest::findSquare(const WinogradSource &source,
+                                           ArrayRef<Value> origin) {
+  const ContractionInput &input = fusion.inputs[source.input];
+  auto type = cast<MemRefType>(input.source.getType());
+  if (input.computed)
+    return copySquare(source, origin);
+  auto inPlace = [&]() -> WinogradSquare {
+    unsigned rank = type.getRank();
     LinearView flat = LinearView::of(builder, loc, input.source,
                                      builder.getMultiDimIdentityMap(rank));
     Value offset = flat.base;
     for (unsigned dim = 0; dim < rank; ++dim)
       offset = math.add(offset, math.mul(origin[dim], flat.strides[dim]));
-    return {flat.buffer, offset, math.value(flat.strides[window.axes[0].dim]),
-            math.value(flat.strides[window.axes[1].dim])};
+    return {flat.buffer, offset, math.value(flat.strides[source.dims[0]]),
+            math.value(flat.strides[source.dims[1]])};
   };
-  auto copied = [&]() -> SmallVector<Value> {
-    Value zero = arith::ConstantOp::create(
-        builder, loc, builder.getZeroAttr(VectorType::get({width}, element)));
-    Value last = math.constant(side), none = math.constant(0);
-    forRange(none, last, 1, [&](Value i) {
-      forRange(none, last, 1, [&](Value j) {
-        SmallVector<Value> indices = origin;
-        Value inside;
-        for (auto [axis, step] : llvm::zip(window.axes, ArrayRef{i, j})) {
-          indices[axis.dim] = math.add(origin[axis.dim], step);
-          Value here = less(indices[axis.dim], type.getDimSize(axis.dim));
-          inside =
-              inside ? arith::AndIOp::create(builder, loc, inside, here) : here;
-        }
-        Value target = math.mul(math.add(math.mul(i, side), j), channels);
-        auto fill = [&](bool zeros) {
-          forRange(none, math.constant(channels), width, [&](Value c) {
-            indices[rank - 1] = c;
-            Value vector = zeros ? zero
-                                 : fusion.evaluate(builder, loc, input.source,
-                                                   indices, rank - 1, width);
-            vector::StoreOp::create(builder, loc, vector, plan.border,
-                                    ValueRange{math.add(target, c)});
-          });
-        };
-        ifElse(inside, [&] { fill(false); }, [&] { fill(true); });
-      });
-    });
-    Value any = memref::CastOp::create(
-        builder, loc, MemRefType::get({ShapedType::kDynamic}, element),
-        plan.border);
-    return {any, none, math.constant(side * channels), math.constant(channels)};
-  };
-  SmallVector<Value> where;
-  if (input.computed) {
-    where = copied();
-  } else if (!plan.hasBorder) {
-    where = direct();
-  } else {
-    Value inside;
-    for (const WinogradForm::Axis &axis : window.axes) {
-      Value here = less(origin[axis.dim], type.getDimSize(axis.dim) - side + 1);
-      inside =
-          inside ? arith::AndIOp::create(builder, loc, inside, here) : here;
-    }
-    auto index = builder.getIndexType();
-    auto branch = scf::IfOp::create(
-        builder, loc,
-        TypeRange{MemRefType::get({ShapedType::kDynamic}, element), index,
-                  index, index},
-        inside, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(branch.thenBlock());
-    scf::YieldOp::create(builder, loc, direct());
-    builder.setInsertionPointToStart(branch.elseBlock());
-    scf::YieldOp::create(builder, loc, copied());
-    where.assign(branch.getResults().begin(), branch.getResults().end());
+  if (!source.hasBorder)
+    return inPlace();
+  Value inside;
+  for (unsigned dim : source.dims) {
+    Value here = isBelow(origin[dim], type.getDimSize(dim) - source.side + 1);
+    inside = inside ? arith::AndIOp::create(builder, loc, inside, here) : here;
   }
-  Value rowStart = math.mul(place, channels);
-  forRange(math.constant(0), math.constant(channels), width, [&](Value c) {
-    SmallVector<Value> patch;
-    for (int64_t i = 0; i < side; ++i)
-      for (int64_t j = 0; j < side; ++j) {
-        Value at = math.add(where[1], c);
-        at = math.add(at, math.mul(math.constant(i), where[2]));
-        at = math.add(at, math.mul(math.constant(j), where[3]));
-        patch.push_back(vector::LoadOp::create(
-            builder, loc, VectorType::get({width}, element), where[0],
-            ValueRange{at}));
-      }
-    Value target = math.add(rowStart, c);
-    for (auto [point, value] : llvm::enumerate(transformSquare(
-             builder, loc, plan.transform.input, plan.transform.input, patch)))
-      vector::StoreOp::create(builder, loc, value, plan.transformed,
-                              ValueRange{addConstant(builder, loc, target,
-                                                     point * plan.patchStep)});
+  auto index = builder.getIndexType();
+  auto branch = scf::IfOp::create(
+      builder, loc,
+      TypeRange{MemRefType::get({ShapedType::kDynamic}, element), index, index,
+                index},
+      inside, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  auto yield = [&](Block *block, auto square) {
+    builder.setInsertionPointToStart(block);
+    WinogradSquare found = square();
+    scf::YieldOp::create(
+        builder, loc,
+        ValueRange{found.buffer, found.offset, found.down, found.across});
+  };
+  yield(branch.thenBlock(), inPlace);
+  yield(branch.elseBlock(), [&] { return copySquare(source, origin); });
+  return {branch.getResult(0), branch.getResult(1), branch.getResult(2),
+          branch.getResult(3)};
+}
+
+/// matrix * square * matrix^T for the square of the output at `loops`, and all
+/// channels of the task: to `target` from `at` on, points `step` apart.
+void ContractionNest::transformInto(const Winograd &plan,
+                                    const WinogradSource &source,
+                                    ArrayRef<Value> loops,
+                                    const TransformMatrix &matrix, Value target,
+                                    Value at, int64_t step) {
+  WinogradSquare square = findSquare(source, squareOrigin(plan, source, loops));
+  auto type = VectorType::get({width}, element);
+  forRange(
+      math.constant(0), math.constant(source.channels), width, [&](Value c) {
+        SmallVector<Value> vectors;
+        for (int64_t i = 0; i < source.side; ++i)
+          for (int64_t j = 0; j < source.side; ++j) {
+            Value from = math.add(square.offset, c);
+            from = math.add(from, math.mul(math.constant(i), square.down));
+            from = math.add(from, math.mul(math.constant(j), square.across));
+            vectors.push_back(vector::LoadOp::create(
+                builder, loc, type, square.buffer, ValueRange{from}));
+          }
+        Value to = math.add(at, c);
+        for (auto [point, value] : llvm::enumerate(
+                 transformSquare(builder, loc, matrix, matrix, vectors)))
+          vector::StoreOp::create(
+              builder, loc, value, target,
+              ValueRange{addConstant(builder, loc, to, point * step)});
+      });
+}
+
+Value ContractionNest::isBelow(Value index, int64_t bound) {
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, index,
+                               math.constant(std::max<int64_t>(bound, 0)));
+}
+
+/// Finishes a square of sums, `high` of them along each side: the one at (i, j)
+/// is the output at `first` moved by i and j in the loops `moved`.
+void ContractionNest::finishSums(const Winograd &plan, ArrayRef<Value> sums,
+                                 int64_t side, ArrayRef<Value> high,
+                                 ArrayRef<Value> first,
+                                 ArrayRef<unsigned> moved, Value lane) {
+  auto vectorType = VectorType::get({width}, element);
+  for (auto [i, sum] : llvm::enumerate(sums))
+    vector::StoreOp::create(builder, loc, sum, plan.square,
+                            ValueRange{math.constant(i * width)});
+  forRange(math.constant(0), high[0], 1, [&](Value i) {
+    forRange(math.constant(0), high[1], 1, [&](Value j) {
+      Value slot = math.add(math.mul(i, side), j);
+      Value sum = vector::LoadOp::create(builder, loc, vectorType, plan.square,
+                                         ValueRange{math.mul(slot, width)});
+      SmallVector<Value> point(first);
+      Value steps[] = {i, j};
+      for (auto [loop, step] : llvm::zip(moved, steps))
+        point[loop] = point[loop] ? math.add(point[loop], step) : step;
+      RowPoint row;
+      row.slot = math.constant(0);
+      for (NestLoop &loop : rowLoops)
+        row.indices.push_back(point[loop.inner()]);
+      finishTile({{row}, false}, {lane, {width}}, {sum});
+    });
   });
 }
 
@@ -167,41 +219,24 @@ void ContractionNest::finishSquare(const Winograd &plan, Value place) {
     high[a] = axis.outputs % plan.side == 0
                   ? math.constant(plan.side)
                   : math.min(math.constant(plan.side),
-                             math.sub(extents[axis.row], first[axis.row]));
+                             math.sub(extents[axis.place], first[axis.place]));
   }
   Value start = math.mul(place, window.lanes);
-  forRange(
-      math.constant(0), math.constant(window.lanes), width, [&](Value lane) {
-        SmallVector<Value> products;
-        Value from = math.add(start, lane);
-        for (int64_t point = 0; point < plan.points; ++point)
-          products.push_back(vector::LoadOp::create(
-              builder, loc, vectorType, plan.products,
-              ValueRange{
-                  addConstant(builder, loc, from, point * plan.productStep)}));
-        SmallVector<Value> outputs =
-            transformSquare(builder, loc, plan.transform.output,
-                            plan.transform.output, products);
-        for (auto [i, output] : llvm::enumerate(outputs))
-          vector::StoreOp::create(builder, loc, output, plan.square,
-                                  ValueRange{math.constant(i * width)});
-        forRange(math.constant(0), high[0], 1, [&](Value i) {
-          forRange(math.constant(0), high[1], 1, [&](Value j) {
-            Value slot = math.add(math.mul(i, plan.side), j);
-            Value sum =
-                vector::LoadOp::create(builder, loc, vectorType, plan.square,
-                                       ValueRange{math.mul(slot, width)});
-            SmallVector<Value> point = first;
-            point[window.axes[0].row] = math.add(first[window.axes[0].row], i);
-            point[window.axes[1].row] = math.add(first[window.axes[1].row], j);
-            RowPoint row;
-            row.slot = math.constant(0);
-            for (NestLoop &loop : rowLoops)
-              row.indices.push_back(point[loop.inner()]);
-            finishTile({{row}, false}, {lane, {width}}, {sum});
-          });
-        });
-      });
+  forRange(math.constant(0), math.constant(window.lanes), width,
+           [&](Value lane) {
+             SmallVector<Value> products;
+             Value from = math.add(start, lane);
+             for (int64_t point = 0; point < plan.points; ++point)
+               products.push_back(vector::LoadOp::create(
+                   builder, loc, vectorType, plan.products,
+                   ValueRange{addConstant(builder, loc, from,
+                                          point * plan.productStep)}));
+             finishSums(plan,
+                        transformSquare(builder, loc, plan.transform.output,
+                                        plan.transform.output, products),
+                        plan.side, high, first,
+                        {window.axes[0].place, window.axes[1].place}, lane);
+           });
 }
 
 } // namespace cornu::codegen

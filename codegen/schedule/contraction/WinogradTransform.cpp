@@ -60,6 +60,16 @@ static const double kOutput46[4][6] = {{1, 1, 1, 1, 1, 0},
                                        {0, a2, a2, b2, b2, 0},
                                        {0, a3, -a3, b3, -b3, 1}};
 
+TransformMatrix TransformMatrix::transposed() const {
+  TransformMatrix result;
+  result.rows = columns;
+  result.columns = rows;
+  for (size_t j = 0; j < columns; ++j)
+    for (size_t i = 0; i < rows; ++i)
+      result.values.push_back(row(i)[j]);
+  return result;
+}
+
 std::optional<WinogradTransform>
 WinogradTransform::of(int64_t side, int64_t taps, int64_t partTaps) {
   WinogradTransform result;
@@ -100,7 +110,7 @@ public:
   Combiner(OpBuilder &builder, Location loc, unsigned width)
       : builder(builder), loc(loc), width(width) {}
 
-  SmallVector<Value> apply(TransformMatrix matrix, ArrayRef<Value> in);
+  SmallVector<Value> apply(const TransformMatrix &matrix, ArrayRef<Value> in);
 
 private:
   Value sum(ArrayRef<double> coefficients, ArrayRef<Value> in);
@@ -147,7 +157,7 @@ Value Combiner::sum(ArrayRef<double> coefficients, ArrayRef<Value> in) {
 
 /// True if columns a and a + 1 agree up to sign in every row: the sum and the
 /// difference of their inputs are all that counts.
-static bool columnsPair(TransformMatrix matrix, size_t a) {
+static bool columnsPair(const TransformMatrix &matrix, size_t a) {
   bool sums = false, differences = false;
   for (size_t i = 0; i < matrix.rows; ++i) {
     Row row = matrix.row(i);
@@ -170,7 +180,8 @@ static bool rowsPair(Row a, Row b) {
   return sums && differences;
 }
 
-SmallVector<Value> Combiner::apply(TransformMatrix matrix, ArrayRef<Value> in) {
+SmallVector<Value> Combiner::apply(const TransformMatrix &matrix,
+                                   ArrayRef<Value> in) {
   SmallVector<std::vector<double>> rows;
   for (size_t i = 0; i < matrix.rows; ++i)
     rows.push_back(matrix.row(i).vec());
@@ -210,7 +221,8 @@ SmallVector<Value> Combiner::apply(TransformMatrix matrix, ArrayRef<Value> in) {
 }
 
 SmallVector<Value> transformSquare(OpBuilder &builder, Location loc,
-                                   TransformMatrix down, TransformMatrix across,
+                                   const TransformMatrix &down,
+                                   const TransformMatrix &across,
                                    ValueRange square) {
   unsigned width = cast<VectorType>(square[0].getType()).getNumElements();
   Combiner combiner(builder, loc, width);

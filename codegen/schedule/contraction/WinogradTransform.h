@@ -14,6 +14,11 @@
 //
 // G2 is G for two taps: its row for infinity is zero, and left out.
 //
+// All three are bilinear in k and d. So the derivative of the outputs' product
+// with a square e, by k, has the same maps, transposed:
+//
+//   G^T ((A e) * (B^T d)) = the gradient for the window's taps
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef CORNU_CODEGEN_SCHEDULE_CONTRACTION_WINOGRADTRANSFORM_H
@@ -25,17 +30,18 @@ namespace cornu::codegen {
 
 /// A matrix of constants, by rows.
 struct TransformMatrix {
-  llvm::ArrayRef<double> values;
+  std::vector<double> values;
   size_t rows = 0, columns = 0;
 
   TransformMatrix() = default;
   template <size_t R, size_t C>
   explicit TransformMatrix(const double (&matrix)[R][C])
-      : values(&matrix[0][0], R * C), rows(R), columns(C) {}
+      : values(&matrix[0][0], &matrix[0][0] + R * C), rows(R), columns(C) {}
 
   llvm::ArrayRef<double> row(size_t i) const {
-    return values.slice(i * columns, columns);
+    return llvm::ArrayRef(values).slice(i * columns, columns);
   }
+  TransformMatrix transposed() const;
 };
 
 struct WinogradTransform {
@@ -61,8 +67,8 @@ struct WinogradTransform {
 /// down * square * transpose(across) for a matrix of vectors, by rows.
 llvm::SmallVector<mlir::Value> transformSquare(mlir::OpBuilder &builder,
                                                mlir::Location loc,
-                                               TransformMatrix down,
-                                               TransformMatrix across,
+                                               const TransformMatrix &down,
+                                               const TransformMatrix &across,
                                                mlir::ValueRange square);
 
 } // namespace cornu::codegen

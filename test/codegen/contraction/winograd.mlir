@@ -8,12 +8,15 @@
 #apart = affine_map<(n, i, j, f, a, b, c) -> (n, i * 2 + a, j * 2 + b, c)>
 #w = affine_map<(n, i, j, f, a, b, c) -> (a, b, c, f)>
 #wt = affine_map<(n, i, j, f, a, b, c) -> (a, b, f, c)>
+#kin = affine_map<(a, b, c, f, n, i, j) -> (n, i + a, j + b, c)>
+#kout = affine_map<(a, b, c, f, n, i, j) -> (n, i, j, f)>
+#dw = affine_map<(a, b, c, f, n, i, j) -> (a, b, c, f)>
 #out = affine_map<(n, i, j, f, a, b, c) -> (n, i, j, f)>
 
 // The kernel's transform is shared by the tasks that follow; fewer than
-// `winograd_from` squares are left to the plain nest.
+// `from` squares are left to the plain nest.
 // STRATEGY-LABEL: func.func @forward
-// STRATEGY: winograd = 4, winograd_taps = 3, squares = {{[0-9]+}}, winograd_from = 32
+// STRATEGY: winograd = <side = 4, taps = 3, squares = {{[0-9]+}}, from = 32>
 // CHECK-LABEL: func.func @forward
 // CHECK-SAME: codegen.shared_workspace = 589824
 // CHECK: scf.if
@@ -45,7 +48,7 @@ func.func @forward(%x: memref<?x10x10x64xf32>, %k: memref<3x3x64x64xf32>,
 // A window of 5 x 5 is exact in parts of 2 and 3 taps: 16 points of 4 parts of
 // 32 x 32 weights, and one loop over a part's rows around its runs of terms.
 // STRATEGY-LABEL: func.func @parts
-// STRATEGY: winograd = 2, winograd_taps = 3,
+// STRATEGY: winograd = <side = 2, taps = 3,
 // CHECK-LABEL: func.func @parts
 // CHECK-SAME: codegen.shared_workspace = 262144
 // CHECK: vector.fma
@@ -71,7 +74,7 @@ func.func @parts(%x: memref<4x12x12x32xf32>, %k: memref<5x5x32x32xf32>,
 // A gradient for the input: taps backwards, the kernel along its filters. It
 // is exact, so its squares are small.
 // STRATEGY-LABEL: func.func @backward
-// STRATEGY: winograd = 2, winograd_taps = 3,
+// STRATEGY: winograd = <side = 2, taps = 3,
 // CHECK-LABEL: func.func @backward
 // CHECK-SAME: codegen.shared_workspace = 262144
 // CHECK: vector.shuffle
@@ -86,6 +89,40 @@ func.func @backward(%x: memref<4x10x10x64xf32>, %k: memref<3x3x64x64xf32>,
                         "reduction", "reduction", "reduction"]}
       ins(%x, %k : memref<4x10x10x64xf32>, memref<3x3x64x64xf32>)
       outs(%y : memref<4x8x8x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %s: f32):
+    %m = arith.mulf %a, %b : f32
+    %q = arith.addf %s, %m : f32
+    linalg.yield %q : f32
+  }
+  return
+}
+
+// A gradient for the kernel: partial sums of 36 points of 64 x 32 weights, then
+// a second grid over the channels that adds them. It goes into no further
+// layer, so its squares are large though the step is exact.
+// STRATEGY-LABEL: func.func @kernel
+// STRATEGY: winograd = <side = 4, taps = 3, squares = {{[0-9]+}}, from = 32, sums = 8, channels = 64, lanes = 32>
+// CHECK-LABEL: func.func @kernel
+// CHECK-SAME: codegen.shared_workspace = 2359296
+// CHECK: scf.if
+// CHECK: codegen.parallel
+// CHECK: scf.for
+// CHECK: vector.fma
+// CHECK: codegen.parallel
+// CHECK: scf.for
+// CHECK: arith.addf {{.*}} : vector
+// CHECK: else
+// CHECK-NOT: linalg
+func.func @kernel(%x: memref<?x10x10x64xf32>, %e: memref<?x8x8x32xf32>,
+                  %k: memref<3x3x64x32xf32>, %workspace: memref<?xi8>)
+    attributes {nn.exact} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%k : memref<3x3x64x32xf32>)
+  linalg.generic {indexing_maps = [#kin, #kout, #dw],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel",
+                        "reduction", "reduction", "reduction"]}
+      ins(%x, %e : memref<?x10x10x64xf32>, memref<?x8x8x32xf32>)
+      outs(%k : memref<3x3x64x32xf32>) {
   ^bb0(%a: f32, %b: f32, %s: f32):
     %m = arith.mulf %a, %b : f32
     %q = arith.addf %s, %m : f32

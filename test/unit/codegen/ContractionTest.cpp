@@ -159,7 +159,8 @@ ContractionCase ContractionTest::randomSquareWindow() {
   conv.channels = 16 * pick(1, 2);
   conv.filters = 16 * pick(1, 3);
   auto direction = oneOf<ContractionCase::Direction>(
-      {ContractionCase::Direction::Forward, ContractionCase::Direction::Input});
+      {ContractionCase::Direction::Forward, ContractionCase::Direction::Input,
+       ContractionCase::Direction::Kernel});
   ContractionCase c = ContractionCase::convolution(conv, direction);
   decorate(c);
   c.isDouble = c.accumulate = false;
@@ -171,11 +172,14 @@ ContractionCase ContractionTest::randomSquareWindow() {
         ", nr = " + std::to_string(16 * pick(1, 4)) +
         ", mc = 8, nc = 48, kc = 20, copy_left = false, copy_right = false, "
         "pack_right = true, flatten_rows = false, along_reduction = false, "
-        "single_row_nr = 0, serial = 1000, winograd = " +
+        "single_row_nr = 0, serial = 1000, winograd = <side = " +
         std::to_string(taps == 3 && !inParts ? 4 : 2) +
-        ", winograd_taps = " + std::to_string(inParts ? 3 : taps) +
+        ", taps = " + std::to_string(inParts ? 3 : taps) +
         ", squares = " + std::to_string(pick(1, 9)) +
-        ", winograd_from = " + std::to_string(oneOf<int64_t>({0, 6})) + ">";
+        ", from = " + std::to_string(oneOf<int64_t>({0, 6})) +
+        ", sums = " + std::to_string(pick(1, 3)) +
+        ", channels = " + std::to_string(chance(50) ? conv.channels : 16) +
+        ", lanes = " + std::to_string(chance(50) ? conv.filters : 16) + ">>";
   return c;
 }
 

@@ -1,0 +1,278 @@
+//===- WinogradGradient.cpp - The gradient of a kernel, transformed -------===//
+//
+//   codegen.parallel over partial sums, blocks of channels and lanes
+//     S[point][part][c][lanes] = 0
+//     for each block of squares of the partial sum
+//       for each patch:   V[point][patch][c]      = B^T d B
+//       for each square:  E[point][square][lanes] = A e A^T
+//       for each point and part of the window:
+//         S[point][part] += V^T E                        the register tile
+//   codegen.parallel over channels
+//     G^T (sum of the partial sums) G, epilogue, store
+//
+// The rows of the register tile are channels, its steps are squares.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/schedule/Elementwise.h"
+#include "codegen/schedule/contraction/Winograd.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace cornu::codegen {
+
+/// Blocks of squares that a partial sum has at least: its own addition and the
+/// transform of its points would cost more than a task less.
+static constexpr int64_t kLeastBlocks = 4;
+
+void ContractionNest::emitWinogradGradient(Winograd &plan) {
+  const WinogradForm &window = plan.form;
+  int64_t channels = plan.strategy.getChannels(),
+          lanes = plan.strategy.getLanes();
+  Value blocks = math.ceilDiv(plan.total, plan.squares);
+  Value blocksPerSum = math.ceilDiv(blocks, plan.strategy.getSums());
+  blocksPerSum = math.max(blocksPerSum, math.constant(kLeastBlocks));
+  Value sums = math.ceilDiv(blocks, blocksPerSum);
+
+  int64_t elements =
+      plan.strategy.getSums() * plan.points * plan.pointWeights();
+  int64_t start = takeSharedWorkspace(root->getParentOfType<func::FuncOp>(),
+                                      elements * sizeof(float));
+  Value bytes = KernelWorkspaceOp::create(
+      builder, loc,
+      MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()));
+  plan.kernel =
+      memref::ViewOp::create(builder, loc, MemRefType::get({elements}, element),
+                             bytes, math.constant(start), ValueRange());
+
+  int64_t across = window.lanes / lanes;
+  int64_t perSum = window.channels / channels * across;
+  auto parallel = [&](Value tasks, llvm::function_ref<void(Value)> body) {
+    auto task = [&](Value index, Value worker) {
+      startWorkspace(worker);
+      body(index);
+    };
+    if (constantOf(tasks) == 1)
+      return task(math.constant(0), math.constant(0));
+    ParallelOp::create(builder, loc, tasks, Value(),
+                       [&](OpBuilder &, Location, Value index, Value worker) {
+                         task(index, worker);
+                       });
+  };
+  parallel(math.mul(sums, perSum), [&](Value index) {
+    Value sum = math.div(index, math.constant(perSum));
+    Value block = math.rem(index, math.constant(perSum));
+    plan.patchSource.channels = channels;
+    plan.squareSource.channels = lanes;
+    plan.patchSource.firstChannel =
+        math.mul(math.div(block, math.constant(across)), channels);
+    plan.squareSource.firstChannel =
+        math.mul(math.rem(block, math.constant(across)), lanes);
+    allocatePoints(plan, channels, lanes);
+    int64_t taskElements =
+        plan.points * plan.parts * plan.parts * channels * lanes;
+    Value at = math.mul(index, taskElements);
+    Value zero = arith::ConstantOp::create(
+        builder, loc, builder.getZeroAttr(VectorType::get({width}, element)));
+    forRange(math.constant(0), math.constant(taskElements), width,
+             [&](Value i) {
+               vector::StoreOp::create(builder, loc, zero, plan.kernel,
+                                       ValueRange{math.add(at, i)});
+             });
+    Value first = math.mul(sum, blocksPerSum);
+    Value last = math.min(math.add(first, blocksPerSum), blocks);
+    forRange(first, last, 1, [&](Value block) {
+      Value count = startSquares(plan, math.mul(block, plan.squares));
+      forRange(math.constant(0), count, 1, [&](Value square) {
+        SmallVector<Value> loops = squareIndices(
+            plan, math.add(plan.firstSquare, square), plan.squaresOf);
+        transformInto(plan, plan.squareSource, loops,
+                      plan.transform.output.transposed(), plan.products,
+                      math.mul(square, lanes), plan.productStep);
+      });
+      forRange(math.constant(0), math.constant(plan.points), 1,
+               [&](Value point) { addProducts(plan, point, count, at); });
+    });
+  });
+  parallel(math.constant(window.channels), [&](Value channel) {
+    plan.square = allocate(window.taps * window.taps * width);
+    forRange(math.constant(0), math.constant(window.lanes), width,
+             [&](Value lane) { finishTaps(plan, channel, lane, sums); });
+  });
+}
+
+/// S += V^T E for one point, and the part of S from `at` on.
+void ContractionNest::addProducts(const Winograd &plan, Value point,
+                                  Value count, Value at) {
+  int64_t channels = plan.patchSource.channels,
+          lanes = plan.squareSource.channels, nr = strategy.getNr();
+  // Tiles of equal height, but for the last.
+  int64_t mr =
+      llvm::divideCeil(channels, llvm::divideCeil(channels, strategy.getMr()));
+  auto forPart = [&](Value down, Value across) {
+    Value patches = math.add(math.mul(down, plan.patchesOf(1)), across);
+    Value left =
+        math.add(math.mul(point, plan.patchStep), math.mul(patches, channels));
+    Value right = math.mul(point, plan.productStep);
+    Value part = math.add(
+        math.mul(math.add(math.mul(point, plan.parts), down), plan.parts),
+        across);
+    Value out = math.add(at, math.mul(part, channels * lanes));
+    auto panel = [&](Value lane, int64_t columns) {
+      auto tiles = [&](int64_t from, int64_t to, int64_t rows) {
+        forRange(math.constant(from), math.constant(to), rows, [&](Value row) {
+          addTile(plan, math.add(left, row), math.add(right, lane),
+                  math.add(math.add(out, math.mul(row, lanes)), lane), rows,
+                  columns / width, count);
+        });
+      };
+      int64_t full = channels / mr * mr;
+      tiles(0, full, mr);
+      if (full < channels)
+        tiles(full, channels, channels - full);
+    };
+    int64_t full = lanes / nr * nr;
+    forRange(math.constant(0), math.constant(full), nr,
+             [&](Value lane) { panel(lane, nr); });
+    if (full < lanes)
+      panel(math.constant(full), lanes - full);
+  };
+  if (plan.parts == 1)
+    return forPart(math.constant(0), math.constant(0));
+  Value firstDown, firstAcross;
+  std::tie(firstDown, firstAcross) = firstParts(plan, point);
+  forRange(firstDown, math.constant(plan.parts), 1, [&](Value down) {
+    forRange(firstAcross, math.constant(plan.parts), 1,
+             [&](Value across) { forPart(down, across); });
+  });
+}
+
+/// A tile of S at `out`, so many channels by so many vectors of lanes, plus
+/// what `count` squares add: `left` and `right` are their places in V and E.
+void ContractionNest::addTile(const Winograd &plan, Value left, Value right,
+                              Value out, int64_t rows, unsigned vectors,
+                              Value count) {
+  int64_t channels = plan.patchSource.channels,
+          lanes = plan.squareSource.channels;
+  auto vectorType = VectorType::get({width}, element);
+  SmallVector<Value> places, sums;
+  for (int64_t r = 0; r < rows; ++r)
+    for (unsigned v = 0; v < vectors; ++v) {
+      places.push_back(addConstant(builder, loc, out, r * lanes + v * width));
+      sums.push_back(vector::LoadOp::create(
+          builder, loc, vectorType, plan.kernel, ValueRange{places.back()}));
+    }
+  auto addRun = [&](Value left, Value right, Value steps, ValueRange initial) {
+    auto loop = scf::ForOp::create(
+        builder, loc, math.constant(0), steps, math.constant(1), initial,
+        [&](OpBuilder &, Location, Value step, ValueRange accumulators) {
+          SmallVector<Value> weights, next;
+          Value at = math.add(right, math.mul(step, lanes));
+          for (unsigned v = 0; v < vectors; ++v)
+            weights.push_back(vector::LoadOp::create(
+                builder, loc, vectorType, plan.products,
+                ValueRange{addConstant(builder, loc, at, v * width)}));
+          Value from = math.add(left, math.mul(step, channels));
+          for (int64_t r = 0; r < rows; ++r) {
+            Value value = memref::LoadOp::create(
+                builder, loc, plan.transformed,
+                ValueRange{addConstant(builder, loc, from, r)});
+            value = splat(builder, loc, value, width);
+            for (unsigned v = 0; v < vectors; ++v)
+              next.push_back(
+                  vector::FMAOp::create(builder, loc, value, weights[v],
+                                        accumulators[r * vectors + v]));
+          }
+          scf::YieldOp::create(builder, loc, next);
+        });
+    return SmallVector<Value>(loop.getResults());
+  };
+  if (plan.parts == 1) {
+    sums = addRun(left, right, count, sums);
+  } else {
+    // The patches of a row of squares are neighbours, those of the next are
+    // some further.
+    int64_t perRow = plan.squaresOf[1];
+    auto loop = scf::ForOp::create(
+        builder, loc, math.constant(0), count, math.constant(perRow), sums,
+        [&](OpBuilder &, Location, Value square, ValueRange accumulators) {
+          Value patch =
+              math.sub(patchOf(plan, math.add(plan.firstSquare, square)),
+                       plan.firstPatch);
+          scf::YieldOp::create(builder, loc,
+                               addRun(math.add(left, math.mul(patch, channels)),
+                                      math.add(right, math.mul(square, lanes)),
+                                      math.constant(perRow), accumulators));
+        });
+    sums = SmallVector<Value>(loop.getResults());
+  }
+  for (auto [place, sum] : llvm::zip(places, sums))
+    vector::StoreOp::create(builder, loc, sum, plan.kernel, ValueRange{place});
+}
+
+/// The window of one channel and the lanes from `lane` on.
+void ContractionNest::finishTaps(const Winograd &plan, Value channel,
+                                 Value lane, Value sums) {
+  const WinogradForm &window = plan.form;
+  int64_t channels = plan.strategy.getChannels(),
+          lanes = plan.strategy.getLanes(), patch = plan.transform.patch;
+  auto vectorType = VectorType::get({width}, element);
+  int64_t partElements = channels * lanes,
+          pointElements = plan.parts * plan.parts * partElements;
+  // The place in a partial sum of the first point and part.
+  Value block = math.add(math.mul(math.div(channel, math.constant(channels)),
+                                  window.lanes / lanes),
+                         math.div(lane, math.constant(lanes)));
+  Value at = math.mul(block, plan.points * pointElements);
+  at =
+      math.add(at, math.mul(math.rem(channel, math.constant(channels)), lanes));
+  at = math.add(at, math.rem(lane, math.constant(lanes)));
+
+  SmallVector<Value> taps(window.taps * window.taps);
+  auto transformPart = [&](int64_t down, int64_t across) {
+    const WinogradTransform::Part *parts[2] = {&plan.transform.parts[down],
+                                               &plan.transform.parts[across]};
+    auto load = [&](Value sum) {
+      SmallVector<Value> points;
+      Value from =
+          math.add(at, math.mul(sum, plan.points * plan.pointWeights()));
+      from = math.add(from, (down * plan.parts + across) * partElements);
+      for (size_t i = 0; i < parts[0]->kernel.rows; ++i)
+        for (size_t j = 0; j < parts[1]->kernel.rows; ++j)
+          points.push_back(vector::LoadOp::create(
+              builder, loc, vectorType, plan.kernel,
+              ValueRange{addConstant(builder, loc, from,
+                                     (i * patch + j) * pointElements)}));
+      return points;
+    };
+    auto loop = scf::ForOp::create(
+        builder, loc, math.constant(1), sums, math.constant(1),
+        load(math.constant(0)),
+        [&](OpBuilder &, Location, Value sum, ValueRange totals) {
+          SmallVector<Value> next;
+          for (auto [total, value] : llvm::zip(totals, load(sum)))
+            next.push_back(arith::AddFOp::create(builder, loc, total, value));
+          scf::YieldOp::create(builder, loc, next);
+        });
+    SmallVector<Value> ofPart =
+        transformSquare(builder, loc, parts[0]->kernel.transposed(),
+                        parts[1]->kernel.transposed(), loop.getResults());
+    size_t columns = parts[1]->kernel.columns;
+    for (auto [k, value] : llvm::enumerate(ofPart))
+      taps[(parts[0]->tap + int64_t(k / columns)) * window.taps +
+           parts[1]->tap + int64_t(k % columns)] = value;
+  };
+  for (int64_t down = 0; down < plan.parts; ++down)
+    for (int64_t across = 0; across < plan.parts; ++across)
+      transformPart(down, across);
+  SmallVector<Value> first(root.getNumLoops());
+  first[window.channel] = channel;
+  Value side = math.constant(window.taps);
+  finishSums(plan, taps, window.taps, {side, side}, first,
+             {window.axes[0].tap, window.axes[1].tap}, lane);
+}
+
+} // namespace cornu::codegen
