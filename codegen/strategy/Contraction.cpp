@@ -258,10 +258,7 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
   }
   WinogradAttr winograd;
   if (auto window = WinogradForm::of(op, *form))
-    winograd =
-        chooseWinograd(op.getContext(), *window,
-                       op->getParentOfType<func::FuncOp>()->hasAttr("nn.exact"),
-                       blocking.mr, target);
+    winograd = chooseWinograd(op.getContext(), *window, blocking.mr, target);
   // A fork and join costs a few microseconds; so much is done in ten.
   blocking.serial = 200000;
   return Attribute(ContractionAttr::get(

@@ -148,7 +148,7 @@ static void cutKernel(int64_t points, int64_t &channels, int64_t &lanes,
 }
 
 WinogradAttr chooseWinograd(MLIRContext *context, const WinogradForm &form,
-                            bool exact, int64_t mr, const Target &target) {
+                            int64_t mr, const Target &target) {
   WinogradAttr best;
   const int64_t width = target.lanes(), bytes = sizeof(float);
   if (form.channels % width || form.lanes % width || form.channels < 16 ||
@@ -169,8 +169,7 @@ WinogradAttr chooseWinograd(MLIRContext *context, const WinogradForm &form,
     // channels: beyond 64, a deep net would feel it. There the smaller ones are
     // as fast, whose kernels need less memory. A kernel's gradient goes into no
     // further layer.
-    if (filtering.patch() > 4 && !form.forKernel &&
-        (exact || form.channels > 64))
+    if (filtering.patch() > 4 && !form.forKernel && form.channels > 64)
       continue;
     int64_t squares = 1, patches = 1;
     for (const WinogradForm::Axis &axis : form.axes) {

@@ -68,10 +68,9 @@ struct WinogradForm {
 };
 
 /// How the convolution is cut into squares; null where it should not be.
-/// `exact`: rounding errors must be no larger than those of plain sums.
 /// `mr`: rows of a register tile.
 WinogradAttr chooseWinograd(mlir::MLIRContext *context,
-                            const WinogradForm &form, bool exact, int64_t mr,
+                            const WinogradForm &form, int64_t mr,
                             const Target &target);
 
 } // namespace cornu::codegen

@@ -202,7 +202,6 @@ void Entry::addMetrics(Mode mode) {
 }
 
 FailureOr<SmallVector<Trained>> Entry::addGradients() {
-  function->setAttr("nn.exact", builder.getUnitAttr());
   // Derivatives of the simple form are simple. The loss may be rewritten: the
   // terminator keeps it meanwhile.
   end->insertOperands(end->getNumOperands(), loss);

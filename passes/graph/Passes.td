@@ -68,9 +68,7 @@ def Fuse : Pass<"nn-fuse", "::mlir::ModuleOp"> {
     assignments of variables, reshapes and slices that are views, and scans
     whose bodies consist of the same. A kernel is a private function with the
     attribute `nn.kernel`; `nn.layers` names the layers it stems from. The rules
-    of grouping stand in fuse/Grouping.h. A convolution's kernel in an entry
-    that differentiates has the attribute `nn.exact`: its outputs should be as
-    close as plain sums are.
+    of grouping stand in fuse/Grouping.h.
   }];
   let dependentDialects = ["::cornu::nn::NNDialect", "::mlir::func::FuncDialect"];
 }

@@ -57,7 +57,6 @@ public:
 private:
   bool isInlined(Operation *user, Operation *producer) const;
   void placeViews(Operation *op);
-  bool isExact(const Group &group) const;
   void outline(const Group &group);
 
   Block &block;
@@ -85,18 +84,6 @@ void Outliner::placeViews(Operation *op) {
     placeViews(view);
     view->moveBefore(block.getTerminator());
   }
-}
-
-/// True for a convolution of an entry that differentiates: an error of its
-/// outputs can change the sign of what a relu gets, and with it a gradient.
-bool Outliner::isExact(const Group &group) const {
-  Operation *entry = block.getParentOp();
-  if (!isa<func::FuncOp>(entry))
-    entry = entry->getParentOfType<func::FuncOp>();
-  return entry->hasAttr("nn.exact") &&
-         llvm::any_of(group.ops, [](Operation *op) {
-           return isa<nn::ConvolutionOp, nn::ConvolutionInputGradientOp>(op);
-         });
 }
 
 void Outliner::outline(const Group &group) {
@@ -152,8 +139,6 @@ void Outliner::outline(const Group &group) {
                               TypeRange(outputs)));
   kernel.setPrivate();
   kernel->setAttr("nn.kernel", builder.getUnitAttr());
-  if (isExact(group))
-    kernel->setAttr("nn.exact", builder.getUnitAttr());
   builder.setInsertionPointToStart(kernel.addEntryBlock());
   IRMapping mapping;
   mapping.map(inputs.getArrayRef(), kernel.getArguments());

@@ -45,23 +45,22 @@ func.func @forward(%x: memref<?x10x10x64xf32>, %k: memref<3x3x64x64xf32>,
   return
 }
 
-// A window of 5 x 5 is exact in parts of 2 and 3 taps: 16 points of 4 parts of
-// 32 x 32 weights, and one loop over a part's rows around its runs of terms.
+// A window of 7 x 7 is cut into parts of 2, 2 and 3 taps: 16 points of 9 parts
+// of 32 x 32 weights, and one loop over a part's rows around its runs of terms.
 // STRATEGY-LABEL: func.func @parts
 // STRATEGY: winograd = <side = 2, taps = 3,
 // CHECK-LABEL: func.func @parts
-// CHECK-SAME: codegen.shared_workspace = 262144
+// CHECK-SAME: codegen.shared_workspace = 589824
 // CHECK: vector.fma
 // CHECK-NOT: linalg
-func.func @parts(%x: memref<4x12x12x32xf32>, %k: memref<5x5x32x32xf32>,
-                 %y: memref<4x8x8x32xf32>, %workspace: memref<?xi8>)
-    attributes {nn.exact} {
+func.func @parts(%x: memref<4x14x14x32xf32>, %k: memref<7x7x32x32xf32>,
+                 %y: memref<4x8x8x32xf32>, %workspace: memref<?xi8>) {
   %zero = arith.constant 0.0 : f32
   linalg.fill ins(%zero : f32) outs(%y : memref<4x8x8x32xf32>)
   linalg.generic {indexing_maps = [#in, #w, #out],
       iterator_types = ["parallel", "parallel", "parallel", "parallel",
                         "reduction", "reduction", "reduction"]}
-      ins(%x, %k : memref<4x12x12x32xf32>, memref<5x5x32x32xf32>)
+      ins(%x, %k : memref<4x14x14x32xf32>, memref<7x7x32x32xf32>)
       outs(%y : memref<4x8x8x32xf32>) {
   ^bb0(%a: f32, %b: f32, %s: f32):
     %m = arith.mulf %a, %b : f32
@@ -71,17 +70,15 @@ func.func @parts(%x: memref<4x12x12x32xf32>, %k: memref<5x5x32x32xf32>,
   return
 }
 
-// A gradient for the input: taps backwards, the kernel along its filters. It
-// is exact, so its squares are small.
+// A gradient for the input: taps backwards, the kernel along its filters.
 // STRATEGY-LABEL: func.func @backward
-// STRATEGY: winograd = <side = 2, taps = 3,
+// STRATEGY: winograd = <side = 4, taps = 3,
 // CHECK-LABEL: func.func @backward
-// CHECK-SAME: codegen.shared_workspace = 262144
+// CHECK-SAME: codegen.shared_workspace = 589824
 // CHECK: vector.shuffle
 // CHECK-NOT: linalg
 func.func @backward(%x: memref<4x10x10x64xf32>, %k: memref<3x3x64x64xf32>,
-                    %y: memref<4x8x8x64xf32>, %workspace: memref<?xi8>)
-    attributes {nn.exact} {
+                    %y: memref<4x8x8x64xf32>, %workspace: memref<?xi8>) {
   %zero = arith.constant 0.0 : f32
   linalg.fill ins(%zero : f32) outs(%y : memref<4x8x8x64xf32>)
   linalg.generic {indexing_maps = [#back, #wt, #out],
@@ -98,8 +95,7 @@ func.func @backward(%x: memref<4x10x10x64xf32>, %k: memref<3x3x64x64xf32>,
 }
 
 // A gradient for the kernel: partial sums of 36 points of 64 x 32 weights, then
-// a second grid over the channels that adds them. It goes into no further
-// layer, so its squares are large though the step is exact.
+// a second grid over the channels that adds them.
 // STRATEGY-LABEL: func.func @kernel
 // STRATEGY: winograd = <side = 4, taps = 3, squares = {{[0-9]+}}, from = 32, sums = 8, channels = 64, lanes = 32>
 // CHECK-LABEL: func.func @kernel
@@ -114,8 +110,7 @@ func.func @backward(%x: memref<4x10x10x64xf32>, %k: memref<3x3x64x64xf32>,
 // CHECK: else
 // CHECK-NOT: linalg
 func.func @kernel(%x: memref<?x10x10x64xf32>, %e: memref<?x8x8x32xf32>,
-                  %k: memref<3x3x64x32xf32>, %workspace: memref<?xi8>)
-    attributes {nn.exact} {
+                  %k: memref<3x3x64x32xf32>, %workspace: memref<?xi8>) {
   %zero = arith.constant 0.0 : f32
   linalg.fill ins(%zero : f32) outs(%k : memref<3x3x64x32xf32>)
   linalg.generic {indexing_maps = [#kin, #kout, #dw],
@@ -123,6 +118,24 @@ func.func @kernel(%x: memref<?x10x10x64xf32>, %e: memref<?x8x8x32xf32>,
                         "reduction", "reduction", "reduction"]}
       ins(%x, %e : memref<?x10x10x64xf32>, memref<?x8x8x32xf32>)
       outs(%k : memref<3x3x64x32xf32>) {
+  ^bb0(%a: f32, %b: f32, %s: f32):
+    %m = arith.mulf %a, %b : f32
+    %q = arith.addf %s, %m : f32
+    linalg.yield %q : f32
+  }
+  return
+}
+
+// Sums over many channels keep to the smaller transforms.
+// STRATEGY-LABEL: func.func @wide(%x: memref<?x10x10x128xf32>, %k: memref<3x3x128x64xf32>,
+                   %y: memref<?x8x8x64xf32>, %workspace: memref<?xi8>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%y : memref<?x8x8x64xf32>)
+  linalg.generic {indexing_maps = [#in, #w, #out],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel",
+                        "reduction", "reduction", "reduction"]}
+      ins(%x, %k : memref<?x10x10x128xf32>, memref<3x3x128x64xf32>)
+      outs(%y : memref<?x8x8x64xf32>) {
   ^bb0(%a: f32, %b: f32, %s: f32):
     %m = arith.mulf %a, %b : f32
     %q = arith.addf %s, %m : f32
