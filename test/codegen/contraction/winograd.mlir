@@ -127,7 +127,9 @@ func.func @kernel(%x: memref<?x10x10x64xf32>, %e: memref<?x8x8x32xf32>,
 }
 
 // Sums over many channels keep to the smaller transforms.
-// STRATEGY-LABEL: func.func @wide(%x: memref<?x10x10x128xf32>, %k: memref<3x3x128x64xf32>,
+// STRATEGY-LABEL: func.func @wide
+// STRATEGY: winograd = <side = 2, taps = 3,
+func.func @wide(%x: memref<?x10x10x128xf32>, %k: memref<3x3x128x64xf32>,
                    %y: memref<?x8x8x64xf32>, %workspace: memref<?xi8>) {
   %zero = arith.constant 0.0 : f32
   linalg.fill ins(%zero : f32) outs(%y : memref<?x8x8x64xf32>)
