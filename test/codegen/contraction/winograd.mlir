@@ -77,15 +77,15 @@ func.func @parts(%x: memref<4x14x14x32xf32>, %k: memref<7x7x32x32xf32>,
 // CHECK-SAME: codegen.shared_workspace = 589824
 // CHECK: vector.shuffle
 // CHECK-NOT: linalg
-func.func @backward(%x: memref<4x10x10x64xf32>, %k: memref<3x3x64x64xf32>,
-                    %y: memref<4x8x8x64xf32>, %workspace: memref<?xi8>) {
+func.func @backward(%x: memref<16x10x10x64xf32>, %k: memref<3x3x64x64xf32>,
+                    %y: memref<16x8x8x64xf32>, %workspace: memref<?xi8>) {
   %zero = arith.constant 0.0 : f32
-  linalg.fill ins(%zero : f32) outs(%y : memref<4x8x8x64xf32>)
+  linalg.fill ins(%zero : f32) outs(%y : memref<16x8x8x64xf32>)
   linalg.generic {indexing_maps = [#back, #wt, #out],
       iterator_types = ["parallel", "parallel", "parallel", "parallel",
                         "reduction", "reduction", "reduction"]}
-      ins(%x, %k : memref<4x10x10x64xf32>, memref<3x3x64x64xf32>)
-      outs(%y : memref<4x8x8x64xf32>) {
+      ins(%x, %k : memref<16x10x10x64xf32>, memref<3x3x64x64xf32>)
+      outs(%y : memref<16x8x8x64xf32>) {
   ^bb0(%a: f32, %b: f32, %s: f32):
     %m = arith.mulf %a, %b : f32
     %q = arith.addf %s, %m : f32
