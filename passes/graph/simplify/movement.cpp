@@ -130,6 +130,27 @@ struct Square : OpRewritePattern<nn::PowerOp> {
   }
 };
 
+/// A concatenation of many = one of concatenations of few. The analysis of
+/// bufferization walks back from each part to all before it, for each pair of
+/// them: tables with an input per column would take minutes.
+struct ManyParts : OpRewritePattern<nn::ConcatenateOp> {
+  using OpRewritePattern::OpRewritePattern;
+  static constexpr size_t kMost = 16;
+
+  LogicalResult matchAndRewrite(nn::ConcatenateOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getInputs().size() <= kMost)
+      return failure();
+    SmallVector<Value> inputs(op.getInputs()), joined;
+    for (size_t i = 0; i < inputs.size(); i += kMost)
+      joined.push_back(nn::ConcatenateOp::create(
+          rewriter, op.getLoc(), op.getAxis(),
+          ArrayRef(inputs).slice(i, std::min(kMost, inputs.size() - i))));
+    rewriter.replaceOpWithNewOp<nn::ConcatenateOp>(op, op.getAxis(), joined);
+    return success();
+  }
+};
+
 /// A part of a tensor along one axis, zeros around it.
 struct Part {
   Value value;
@@ -207,7 +228,8 @@ struct SumOfParts : OpRewritePattern<nn::AddOp> {
 
 void addMovementPatterns(RewritePatternSet &patterns) {
   patterns.add<TransposedOperand, TransposedContraction, BroadcastOperand,
-               PaddedConvolution, SumOfParts, Square>(patterns.getContext());
+               PaddedConvolution, ManyParts, SumOfParts, Square>(
+      patterns.getContext());
 }
 
 } // namespace cornu::graph

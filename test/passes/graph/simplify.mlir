@@ -79,3 +79,13 @@ func.func @argmax_of_softmax(%x: tensor<?x10xf32>) -> tensor<?xi32> {
   %i = nn.argmax 1 %p : (tensor<?x10xf32>) -> tensor<?xi32>
   return %i : tensor<?xi32>
 }
+
+// A concatenation of many parts is one of concatenations of few.
+// CHECK-LABEL: func.func @many_parts
+// CHECK: %[[FIRST:.*]] = nn.concatenate 1 %{{.*}} : {{.*}} -> tensor<?x32xf32>
+// CHECK: %[[LAST:.*]] = nn.concatenate 1 %arg16, %arg17 : {{.*}} -> tensor<?x4xf32>
+// CHECK: nn.concatenate 1 %[[FIRST]], %[[LAST]] : {{.*}} -> tensor<?x36xf32>
+func.func @many_parts(%0: tensor<?x2xf32>, %1: tensor<?x2xf32>, %2: tensor<?x2xf32>, %3: tensor<?x2xf32>, %4: tensor<?x2xf32>, %5: tensor<?x2xf32>, %6: tensor<?x2xf32>, %7: tensor<?x2xf32>, %8: tensor<?x2xf32>, %9: tensor<?x2xf32>, %10: tensor<?x2xf32>, %11: tensor<?x2xf32>, %12: tensor<?x2xf32>, %13: tensor<?x2xf32>, %14: tensor<?x2xf32>, %15: tensor<?x2xf32>, %16: tensor<?x2xf32>, %17: tensor<?x2xf32>) -> tensor<?x36xf32> {
+  %r = nn.concatenate 1 %0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17 : (tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>) -> tensor<?x36xf32>
+  return %r : tensor<?x36xf32>
+}
