@@ -83,6 +83,9 @@ private:
   LogicalResult reportMetrics(Value state, Value metrics, Value scratch,
                               Value scratchBytes);
   Location loc() { return module.getLoc(); }
+  /// A model that trains nothing has no gradients; its C functions still take
+  /// the pointer.
+  bool hasGradients() const { return model.gradientBytes != 0; }
   func::FuncOp entry(StringRef name) {
     return symbols.lookup<func::FuncOp>(name);
   }
@@ -246,17 +249,52 @@ FailureOr<LLVM::LLVMFuncOp> EntryBuilder::buildPredict() {
   LLVM::LLVMFuncOp function =
       begin("predict", {pointer, pointer, i64, pointer, pointer}, 2);
   Value batch = function.getArgument(2);
-  SmallVector<Value> pointers = {function.getArgument(0)};
-  SmallVector<Value> sizes = {constant(model.stateBytes)};
+  SmallVector<Value> samples;
   for (size_t i = 0; i < model.inputs.size(); ++i)
-    pointers.push_back(element(function.getArgument(1), i));
+    samples.push_back(element(function.getArgument(1), i));
   for (size_t i = 0; i < model.outputs.size(); ++i)
-    pointers.push_back(element(function.getArgument(3), i));
-  sizes.append(pointers.size() - 1, batch);
-  pointers.push_back(function.getArgument(4));
-  sizes.push_back(scratchSize(model.predictScratch, batch));
-  if (failed(call(predict, pointers, sizes)))
-    return failure();
+    samples.push_back(element(function.getArgument(3), i));
+  auto part = [&](Value first, Value count) -> LogicalResult {
+    SmallVector<Value> pointers = {function.getArgument(0)};
+    SmallVector<Value> sizes = {constant(model.stateBytes)};
+    for (auto [i, address] : llvm::enumerate(samples)) {
+      const ModelTensor &tensor = i < model.inputs.size()
+                                      ? model.inputs[i]
+                                      : model.outputs[i - model.inputs.size()];
+      int64_t bytes = tensor.elements() * int64_t(bytesOf(tensor.dtype));
+      pointers.push_back(
+          first ? offset(address,
+                         LLVM::MulOp::create(b, loc(), first, constant(bytes)))
+                : address);
+      sizes.push_back(count);
+    }
+    pointers.push_back(function.getArgument(4));
+    sizes.push_back(scratchSize(model.predictScratch, count));
+    return call(predict, pointers, sizes);
+  };
+  uint64_t most = model.predictScratch.most_samples;
+  if (most == 0) {
+    if (failed(part(Value(), batch)))
+      return failure();
+    end(function);
+    return function;
+  }
+  // Parts of equal size, but for the last.
+  auto divideCeil = [&](Value a, Value by) -> Value {
+    Value more = LLVM::AddOp::create(
+        b, loc(), a, LLVM::SubOp::create(b, loc(), by, constant(1)));
+    return LLVM::UDivOp::create(b, loc(), more, by);
+  };
+  Value size = divideCeil(batch, divideCeil(batch, constant(most)));
+  auto loop = scf::ForOp::create(b, loc(), constant(0), batch, size);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Value first = loop.getInductionVar();
+    Value left = LLVM::SubOp::create(b, loc(), batch, first);
+    if (failed(part(first, LLVM::UMinOp::create(b, loc(), size, left))))
+      return failure();
+  }
   end(function);
   return function;
 }
@@ -340,7 +378,7 @@ EntryBuilder::buildStep(StringRef name, const cornu_scratch &scratch) {
                        });
   }
   sizes.append(pointers.size() - 1, batch);
-  if (gradients) {
+  if (gradients && hasGradients()) {
     pointers.push_back(function.getArgument(4));
     sizes.push_back(constant(model.gradientBytes));
   }
@@ -359,11 +397,15 @@ FailureOr<LLVM::LLVMFuncOp> EntryBuilder::buildApplyGradients() {
     return LLVM::LLVMFuncOp();
   LLVM::LLVMFuncOp function =
       begin("apply_gradients", {pointer, pointer, pointer}, -1);
-  if (failed(call(apply,
-                  {function.getArgument(0), function.getArgument(1),
-                   function.getArgument(2)},
-                  {constant(model.stateBytes), constant(model.gradientBytes),
-                   constant(model.trainScratch.fixed)})))
+  SmallVector<Value> pointers = {function.getArgument(0)};
+  SmallVector<Value> sizes = {constant(model.stateBytes)};
+  if (hasGradients()) {
+    pointers.push_back(function.getArgument(1));
+    sizes.push_back(constant(model.gradientBytes));
+  }
+  pointers.push_back(function.getArgument(2));
+  sizes.push_back(constant(model.trainScratch.fixed));
+  if (failed(call(apply, pointers, sizes)))
     return failure();
   end(function);
   return function;
