@@ -1,6 +1,7 @@
 //===- Link.cpp - Files from machine code ---------------------------------===//
 
 #include "codegen/emit/Link.h"
+#include "codegen/emit/OutputFile.h"
 #include "llvm/ObjCopy/CommonConfig.h"
 #include "llvm/ObjCopy/ELF/ELFConfig.h"
 #include "llvm/ObjCopy/ELF/ELFObjcopy.h"
@@ -8,13 +9,12 @@
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Process.h"
 #include "llvm/Support/Program.h"
-#include "llvm/Support/raw_ostream.h"
 #include "llvm/TargetParser/Host.h"
+#include <atomic>
+#include <csignal>
 
 namespace cornu::codegen {
 
@@ -24,59 +24,17 @@ llvm::Error error(const llvm::Twine &message) {
   return llvm::createStringError(message);
 }
 
-/// A file beside `path` that takes its place when it is complete, and vanishes
-/// if it does not get there.
-class Replacement {
-public:
-  static llvm::Expected<Replacement> create(llvm::StringRef path) {
-    auto file = llvm::sys::fs::TempFile::create(path + ".%%%%%%.tmp", 0666);
-    if (!file)
-      return error("cannot write '" + path +
-                   "': " + llvm::toString(file.takeError()));
-    return Replacement(path, std::move(*file));
-  }
-  llvm::StringRef temporary() const { return file.TmpName; }
-  int descriptor() const { return file.FD; }
-
-  llvm::Error commit(bool executable) {
-    namespace fs = llvm::sys::fs;
-    // The modes of a file that open(2) makes: what the user's umask leaves.
-    unsigned mask = fs::getUmask();
-    unsigned mode = (executable ? 0777u : 0666u) & ~mask;
-    if (std::error_code code =
-            fs::setPermissions(file.TmpName, static_cast<fs::perms>(mode)))
-      return llvm::joinErrors(
-          error("cannot write '" + path + "': " + code.message()),
-          file.discard());
-    if (llvm::Error failure = file.keep(path))
-      return error("cannot write '" + path +
-                   "': " + llvm::toString(std::move(failure)));
-    return llvm::Error::success();
-  }
-  llvm::Error discard() { return file.discard(); }
-
-private:
-  Replacement(llvm::StringRef path, llvm::sys::fs::TempFile file)
-      : path(path.str()), file(std::move(file)) {}
-  std::string path;
-  llvm::sys::fs::TempFile file;
-};
-
-llvm::Error writeBytes(int descriptor, llvm::StringRef bytes,
-                       llvm::StringRef path) {
-  llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/false);
-  stream << bytes;
-  stream.flush();
-  if (std::error_code code = stream.error()) {
-    stream.clear_error();
-    return error("cannot write '" + path + "': " + code.message());
-  }
-  return llvm::Error::success();
-}
-
 /// The compiler driver that links for the target: the user's choice, the
 /// system's, or the cross compiler's.
 llvm::Expected<std::string> findLinkDriver(const Target &target) {
+  // A triple without a system, as `aarch64`, is taken for Linux.
+  const llvm::Triple &triple = target.triple;
+  if (!triple.isOSBinFormatELF() ||
+      !(triple.isOSLinux() || triple.getOS() == llvm::Triple::UnknownOS))
+    return error("programs and shared libraries are linked for Linux only, not "
+                 "for '" +
+                 triple.str() +
+                 "'; -c and --static-lib make code that a linker for it takes");
   llvm::Triple host(llvm::sys::getProcessTriple());
   llvm::SmallVector<std::string> names;
   if (const char *chosen = std::getenv("CORNU_CC"))
@@ -94,25 +52,63 @@ llvm::Expected<std::string> findLinkDriver(const Target &target) {
                "-c and --static-lib need none");
 }
 
+/// While a linker runs, a signal that ends this process ends the linker first:
+/// it would write the files anew that LLVM's handlers have just removed.
+class EndsWithUs {
+public:
+  EndsWithUs() {
+    linker = 0;
+    for (auto [signal, action] : llvm::zip_equal(signals, before)) {
+      sigaction(signal, nullptr, &action);
+      struct sigaction own = {};
+      own.sa_handler = action.sa_handler == SIG_IGN ? SIG_IGN : end;
+      sigaction(signal, &own, nullptr);
+    }
+  }
+  ~EndsWithUs() {
+    linker = 0;
+    for (auto [signal, action] : llvm::zip_equal(signals, before))
+      sigaction(signal, &action, nullptr);
+  }
+  /// The process, which leads a group of its own.
+  void watch(pid_t process) { linker = process; }
+
+private:
+  static void end(int signal) {
+    if (linker)
+      kill(-linker, SIGTERM);
+    for (auto [known, action] : llvm::zip_equal(signals, before))
+      if (known == signal)
+        sigaction(signal, &action, nullptr);
+    raise(signal); // for the handler before, when this one returns
+  }
+  static constexpr int signals[] = {SIGHUP, SIGINT, SIGTERM};
+  static inline struct sigaction before[std::size(signals)];
+  static inline std::atomic<pid_t> linker = 0;
+};
+
 /// Runs the link driver; what it says becomes the error.
 llvm::Error run(const std::string &program,
                 llvm::ArrayRef<std::string> arguments) {
   llvm::SmallVector<llvm::StringRef> words = {program};
   words.append(arguments.begin(), arguments.end());
-  llvm::SmallString<128> log;
-  if (std::error_code code =
-          llvm::sys::fs::createTemporaryFile("cornu-link", "log", log))
-    return error("cannot make a temporary file: " + code.message());
-  llvm::FileRemover remover(log);
-  std::optional<llvm::StringRef> redirects[] = {
-      llvm::StringRef(""), llvm::StringRef(log), llvm::StringRef(log)};
+  auto log = TemporaryFile::create("cornu-link", "log");
+  if (!log)
+    return log.takeError();
+  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""),
+                                                log->path(), log->path()};
   std::string message;
-  int code = llvm::sys::ExecuteAndWait(program, words, std::nullopt, redirects,
-                                       /*SecondsToWait=*/0, /*MemoryLimit=*/0,
-                                       &message);
-  if (code == 0)
-    return llvm::Error::success();
-  if (auto text = llvm::MemoryBuffer::getFile(log))
+  EndsWithUs guard;
+  llvm::sys::ProcessInfo process = llvm::sys::ExecuteNoWait(
+      program, words, std::nullopt, redirects, /*MemoryLimit=*/0, &message,
+      /*ExecutionFailed=*/nullptr, /*AffinityMask=*/nullptr,
+      /*DetachProcess=*/true);
+  if (process.Pid) {
+    guard.watch(process.Pid);
+    if (llvm::sys::Wait(process, std::nullopt, &message).ReturnCode == 0)
+      return llvm::Error::success();
+  }
+  if (auto text = llvm::MemoryBuffer::getFile(log->path()))
     message += (*text)->getBuffer().rtrim().str();
   return error("linking with '" + program + "' failed: " + message);
 }
@@ -125,20 +121,14 @@ llvm::Error link(llvm::StringRef path, Objects objects, const Target &target,
   if (!driver)
     return driver.takeError();
   std::vector<std::string> arguments;
-  std::vector<std::unique_ptr<llvm::FileRemover>> removers;
+  std::vector<TemporaryFile> files;
   for (const auto &object : objects) {
-    int descriptor;
-    llvm::SmallString<128> objectPath;
-    if (std::error_code code = llvm::sys::fs::createTemporaryFile(
-            "cornu", "o", descriptor, objectPath))
-      return error("cannot make a temporary file: " + code.message());
-    removers.push_back(std::make_unique<llvm::FileRemover>(objectPath));
-    arguments.push_back(std::string(objectPath));
-    llvm::Error failure = writeBytes(
-        descriptor, llvm::StringRef(object.data(), object.size()), objectPath);
-    llvm::sys::Process::SafelyCloseFileDescriptor(descriptor);
-    if (failure)
-      return failure;
+    auto file = TemporaryFile::create(
+        "cornu", "o", llvm::StringRef(object.data(), object.size()));
+    if (!file)
+      return file.takeError();
+    arguments.push_back(file->path().str());
+    files.push_back(std::move(*file));
   }
   auto output = Replacement::create(path);
   if (!output)
@@ -157,48 +147,8 @@ const std::string smallFlags[] = {"-Wl,--gc-sections", "-Wl,-s",
 
 } // namespace
 
-llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents,
-                      bool executable) {
-  if (path == "-") {
-    llvm::outs() << contents;
-    llvm::outs().flush();
-    if (llvm::outs().has_error()) {
-      std::error_code code = llvm::outs().error();
-      llvm::outs().clear_error();
-      return error("cannot write to the standard output: " + code.message());
-    }
-    return llvm::Error::success();
-  }
-  // A device such as /dev/null is written to, not replaced.
-  llvm::sys::fs::file_status status;
-  if (!llvm::sys::fs::status(path, status) && llvm::sys::fs::exists(status) &&
-      !llvm::sys::fs::is_regular_file(status)) {
-    std::error_code code;
-    llvm::raw_fd_ostream stream(path, code);
-    if (code)
-      return error("cannot write '" + path + "': " + code.message());
-    stream << contents;
-    stream.flush();
-    if ((code = stream.error())) {
-      stream.clear_error();
-      return error("cannot write '" + path + "': " + code.message());
-    }
-    return llvm::Error::success();
-  }
-  auto file = Replacement::create(path);
-  if (!file)
-    return file.takeError();
-  if (llvm::Error failure = writeBytes(file->descriptor(), contents, path))
-    return llvm::joinErrors(std::move(failure), file->discard());
-  return file->commit(executable);
-}
-
-bool canMergeObjects(const Target &target) {
-  auto driver = findLinkDriver(target);
-  if (driver)
-    return true;
-  llvm::consumeError(driver.takeError());
-  return false;
+llvm::Error checkLinkable(const Target &target) {
+  return findLinkDriver(target).takeError();
 }
 
 llvm::Error writeObject(llvm::StringRef path, Objects objects,
@@ -206,22 +156,21 @@ llvm::Error writeObject(llvm::StringRef path, Objects objects,
   if (objects.size() == 1)
     return writeFile(path,
                      llvm::StringRef(objects[0].data(), objects[0].size()));
-  llvm::SmallString<128> joined;
-  if (std::error_code code =
-          llvm::sys::fs::createTemporaryFile("cornu-joined", "o", joined))
-    return error("cannot make a temporary file: " + code.message());
-  llvm::FileRemover remover(joined);
+  auto file = TemporaryFile::create("cornu-joined", "o");
+  if (!file)
+    return file.takeError();
+  llvm::StringRef joined = file->path();
   if (llvm::Error failure = link(joined, objects, target, {"-r", "-nostdlib"},
                                  /*executable=*/false))
     return failure;
   // What the parts call in each other is no concern of the program's.
   auto buffer = llvm::MemoryBuffer::getFile(joined);
   if (!buffer)
-    return error("cannot read '" + joined.str() +
+    return error("cannot read '" + joined +
                  "': " + buffer.getError().message());
-  auto file = llvm::object::ObjectFile::createELFObjectFile(**buffer);
-  if (!file)
-    return file.takeError();
+  auto object = llvm::object::ObjectFile::createELFObjectFile(**buffer);
+  if (!object)
+    return object.takeError();
   llvm::objcopy::CommonConfig common;
   common.InputFilename = common.OutputFilename = joined;
   llvm::objcopy::ELFConfig elf;
@@ -229,7 +178,7 @@ llvm::Error writeObject(llvm::StringRef path, Objects objects,
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream stream(bytes);
   if (llvm::Error failure = llvm::objcopy::elf::executeObjcopyOnBinary(
-          common, elf, llvm::cast<llvm::object::ELFObjectFileBase>(**file),
+          common, elf, llvm::cast<llvm::object::ELFObjectFileBase>(**object),
           stream))
     return failure;
   return writeFile(path, llvm::StringRef(bytes.data(), bytes.size()));

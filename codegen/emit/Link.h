@@ -1,8 +1,6 @@
 //===- Link.h - Files from machine code -----------------------------------===//
 //
-// Objects become static libraries, shared libraries and executables. Every
-// file is written beside its place and then renamed: a reader sees the old
-// file or the new one, never half of it.
+// Objects become static libraries, shared libraries and executables.
 //
 //===----------------------------------------------------------------------===//
 #ifndef CORNU_CODEGEN_EMIT_LINK_H
@@ -15,15 +13,13 @@
 
 namespace cornu::codegen {
 
-/// Writes the bytes; `-` is the standard output.
-llvm::Error writeFile(llvm::StringRef path, llvm::StringRef contents,
-                      bool executable = false);
-
 /// The object files of one model: one, or several parts.
 using Objects = llvm::ArrayRef<llvm::SmallVector<char, 0>>;
 
-/// True if `writeObject` can join several objects.
-bool canMergeObjects(const Target &target);
+/// Why nothing can be linked for the target, several objects joined to one
+/// included: another system than Linux, or no link driver.
+llvm::Error checkLinkable(const Target &target);
+
 /// Writes one object file.
 llvm::Error writeObject(llvm::StringRef path, Objects objects,
                         const Target &target);

@@ -85,3 +85,19 @@ void Diagnostics::print(llvm::raw_ostream &os) const {
   printAll(warnings, "warning");
   printAll(errors, "error");
 }
+
+llvm::StringRef
+cornu::frontend::nearestName(llvm::StringRef word,
+                             llvm::ArrayRef<llvm::StringRef> names) {
+  llvm::StringRef best;
+  // Two slips of the keyboard; with more, other words come near.
+  unsigned bestDistance = 3;
+  for (llvm::StringRef name : names) {
+    unsigned distance = word.edit_distance(name, true, bestDistance);
+    if (distance < bestDistance) {
+      bestDistance = distance;
+      best = name;
+    }
+  }
+  return best;
+}

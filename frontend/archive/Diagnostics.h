@@ -68,6 +68,10 @@ private:
   std::vector<Diagnostic> warnings;
 };
 
+/// The one of the names that a mistyped word stands for, "" if none is near.
+llvm::StringRef nearestName(llvm::StringRef word,
+                            llvm::ArrayRef<llvm::StringRef> names);
+
 } // namespace cornu::frontend
 
 #endif // CORNU_FRONTEND_ARCHIVE_DIAGNOSTICS_H

@@ -34,7 +34,7 @@ std::string cornu::frontend::writeKeras(llvm::StringRef path,
         continue;
       std::unique_ptr<llvm::MemoryBuffer> content = zip.read(name, error);
       if (!content)
-        return error;
+        return "of the model " + archive.getPath().str() + ", " + error;
       if (name == "model.weights.h5") {
         oldWeights = std::move(content);
         continue;
@@ -53,7 +53,7 @@ std::string cornu::frontend::writeKeras(llvm::StringRef path,
   std::vector<char> weights =
       writeHdf5(oldWeights ? oldWeights->getBuffer() : "", datasets, error);
   if (!error.empty())
-    return error;
+    return "the weights of the model " + archive.getPath().str() + ": " + error;
   members.push_back(
       {"model.weights.h5", llvm::StringRef(weights.data(), weights.size())});
   return writeZip(path, members);

@@ -12,24 +12,14 @@ using namespace cornu::frontend;
 static constexpr llvm::StringRef kWhatWorks =
     "a model is a .keras archive, a .json of to_json(), or a Keras 2 .h5 file";
 
-static std::unique_ptr<llvm::MemoryBuffer> readFile(llvm::StringRef path,
-                                                    std::string &error) {
-  // A device or pipe may never end.
-  if (!llvm::sys::fs::is_regular_file(path)) {
-    error = llvm::sys::fs::exists(path) ? "not a regular file" : "no such file";
-    return nullptr;
-  }
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
-  if (!buffer) {
-    error = buffer.getError().message();
-    return nullptr;
-  }
-  return std::move(*buffer);
-}
-
 static bool isHdf5(llvm::StringRef start) {
   return start.starts_with("\x89HDF\r\n\x1a\n");
+}
+
+static bool isJson(llvm::StringRef start) {
+  // Some editors begin a text with the byte order mark; the parser skips it.
+  start.consume_front("\xEF\xBB\xBF");
+  return start.ltrim().starts_with("{");
 }
 
 std::unique_ptr<ModelArchive> ModelArchive::read(llvm::StringRef path,
@@ -43,7 +33,7 @@ std::unique_ptr<ModelArchive> ModelArchive::read(llvm::StringRef path,
     ok = archive->readKerasDirectory(diagnostics);
   } else {
     std::string error;
-    std::unique_ptr<llvm::MemoryBuffer> file = readFile(path, error);
+    std::unique_ptr<llvm::MemoryBuffer> file = readWholeFile(path, error);
     if (!file) {
       diagnostics.error(error, kWhatWorks);
       return nullptr;
@@ -53,7 +43,7 @@ std::unique_ptr<ModelArchive> ModelArchive::read(llvm::StringRef path,
       ok = archive->readKerasZip(diagnostics);
     else if (isHdf5(start))
       ok = archive->readHdf5(diagnostics);
-    else if (start.ltrim().starts_with("{"))
+    else if (isJson(start))
       ok = archive->readJsonFile(diagnostics);
     else
       diagnostics.error("neither a ZIP archive, nor HDF5, nor JSON",
@@ -150,7 +140,7 @@ bool ModelArchive::readKerasDirectory(Diagnostics &diagnostics) {
     return out.str().str();
   };
   std::string error;
-  auto config = readFile(memberPath("config.json"), error);
+  auto config = readWholeFile(memberPath("config.json"), error);
   if (!config) {
     diagnostics.error("the directory has no readable config.json: " + error,
                       kWhatWorks);
@@ -158,7 +148,7 @@ bool ModelArchive::readKerasDirectory(Diagnostics &diagnostics) {
   }
   if (!setModel(config->getBuffer(), "config.json", diagnostics))
     return false;
-  if (auto text = readFile(memberPath("metadata.json"), error))
+  if (auto text = readWholeFile(memberPath("metadata.json"), error))
     metadata = text->getBuffer().take_front(1 << 16).str();
   std::string weightsFile = memberPath(kWeights);
   if (!llvm::sys::fs::exists(weightsFile))
@@ -173,7 +163,7 @@ bool ModelArchive::readKerasDirectory(Diagnostics &diagnostics) {
 
 bool ModelArchive::readJsonFile(Diagnostics &diagnostics) {
   std::string error;
-  auto text = readFile(path, error);
+  auto text = readWholeFile(path, error);
   if (!text) {
     diagnostics.error(error);
     return false;
@@ -214,7 +204,7 @@ bool ModelArchive::readWeights(llvm::StringRef file, Diagnostics &diagnostics) {
     diagnostics.error("weights " + file + ": " + error, help);
     return false;
   };
-  std::unique_ptr<llvm::MemoryBuffer> content = readFile(file, error);
+  std::unique_ptr<llvm::MemoryBuffer> content = readWholeFile(file, error);
   if (!content)
     return fail("");
   if (isHdf5(content->getBuffer().take_front(16))) {

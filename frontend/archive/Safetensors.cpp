@@ -50,11 +50,10 @@ static std::optional<DType> parseType(llvm::StringRef name) {
 
 std::string SafetensorsFile::open(llvm::StringRef path) {
   file = path.str();
-  auto opened = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
-  if (!opened)
-    return "cannot read the file: " + opened.getError().message();
-  buffer = std::move(*opened);
+  std::string problem;
+  buffer = readWholeFile(path, problem);
+  if (!buffer)
+    return problem;
   llvm::StringRef bytes = buffer->getBuffer();
   if (bytes.size() < 8)
     return "not a safetensors file: shorter than its header";

@@ -4,6 +4,7 @@
 
 #include "llvm/ADT/APFloat.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FileSystem.h"
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -210,4 +211,19 @@ void cornu::frontend::convertElements(DType from, const char *in, DType to,
   for (int64_t i = 0; i < count; ++i)
     storeElement(to, out + i * sizeOf(to),
                  loadElement(from, in + i * sizeOf(from)));
+}
+
+std::unique_ptr<llvm::MemoryBuffer>
+cornu::frontend::readWholeFile(llvm::StringRef path, std::string &error) {
+  if (!llvm::sys::fs::is_regular_file(path)) {
+    error = llvm::sys::fs::exists(path) ? "not a regular file" : "no such file";
+    return nullptr;
+  }
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
+  if (!buffer) {
+    error = "cannot read the file: " + buffer.getError().message();
+    return nullptr;
+  }
+  return std::move(*buffer);
 }

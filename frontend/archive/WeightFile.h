@@ -98,6 +98,11 @@ protected:
 void convertElements(DType from, const char *in, DType to, char *out,
                      int64_t count);
 
+/// The bytes of a file, null with `error` set if there is none. A device or
+/// pipe is none: it may never end.
+std::unique_ptr<llvm::MemoryBuffer> readWholeFile(llvm::StringRef path,
+                                                  std::string &error);
+
 /// Opens an HDF5 file. External and soft links, external and virtual datasets
 /// and cycles are errors. Null with `error` set on an error.
 std::unique_ptr<WeightFile> openHdf5(llvm::StringRef path, std::string &error);

@@ -4,6 +4,7 @@
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Signals.h"
 #include <zip.h>
 
 using namespace cornu::frontend;
@@ -91,43 +92,61 @@ std::unique_ptr<llvm::MemoryBuffer> ZipReader::read(llvm::StringRef member,
   return buffer;
 }
 
+static std::string addMember(zip_t *archive, const ZipMember &member) {
+  zip_source_t *source = zip_source_buffer(archive, member.content.data(),
+                                           member.content.size(), 0);
+  zip_int64_t index =
+      source ? zip_file_add(archive, member.name.c_str(), source, 0) : -1;
+  if (index < 0) {
+    if (source)
+      zip_source_free(source);
+    return zip_strerror(archive);
+  }
+  zip_set_file_compression(archive, static_cast<zip_uint64_t>(index),
+                           ZIP_CM_STORE, 0);
+  return "";
+}
+
+static std::string writeArchive(const char *path,
+                                llvm::ArrayRef<ZipMember> members) {
+  int code = 0;
+  zip_t *archive = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
+  if (!archive)
+    return "error " + std::to_string(code) + " of libzip";
+  std::string error;
+  for (const ZipMember &member : members)
+    if (error.empty())
+      error = addMember(archive, member);
+  if (error.empty() && zip_close(archive) == 0)
+    return "";
+  if (error.empty())
+    error = zip_strerror(archive);
+  zip_discard(archive);
+  return error;
+}
+
 std::string cornu::frontend::writeZip(llvm::StringRef path,
                                       llvm::ArrayRef<ZipMember> members) {
-  llvm::SmallString<128> temporary;
-  if (std::error_code code = llvm::sys::fs::createUniqueFile(
-          path + ".%%%%%%.tmp", temporary,
-          llvm::sys::fs::all_read | llvm::sys::fs::owner_write))
-    return "cannot write beside " + path.str() + ": " + code.message();
-  auto fail = [&](const std::string &text) {
-    llvm::sys::fs::remove(temporary);
-    return "cannot write " + path.str() + ": " + text;
-  };
-  int code = 0;
-  zip_t *archive =
-      zip_open(temporary.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
-  if (!archive)
-    return fail("error " + std::to_string(code) + " of libzip");
-  for (const ZipMember &member : members) {
-    zip_source_t *source = zip_source_buffer(archive, member.content.data(),
-                                             member.content.size(), 0);
-    zip_int64_t index =
-        source ? zip_file_add(archive, member.name.c_str(), source, 0) : -1;
-    if (index < 0) {
-      if (source)
-        zip_source_free(source);
-      std::string text = zip_strerror(archive);
-      zip_discard(archive);
-      return fail(text);
-    }
-    zip_set_file_compression(archive, static_cast<zip_uint64_t>(index),
-                             ZIP_CM_STORE, 0);
+  namespace fs = llvm::sys::fs;
+  // A link's target is replaced, a device or pipe is not.
+  llvm::SmallString<128> target(path), temporary;
+  if (fs::exists(path)) {
+    if (!fs::is_regular_file(path))
+      return "not a regular file; choose another to write to";
+    if (std::error_code code = fs::real_path(path, target))
+      return "cannot write the file: " + code.message();
   }
-  if (zip_close(archive) != 0) {
-    std::string text = zip_strerror(archive);
-    zip_discard(archive);
-    return fail(text);
-  }
-  if (std::error_code renamed = llvm::sys::fs::rename(temporary, path))
-    return fail(renamed.message());
-  return "";
+  if (std::error_code code = fs::createUniqueFile(
+          target + ".%%%%%%.tmp", temporary, fs::all_read | fs::owner_write))
+    return "cannot write a file there: " + code.message() +
+           "; choose a folder that exists and that you may write to";
+  llvm::sys::RemoveFileOnSignal(temporary);
+  std::string error = writeArchive(temporary.c_str(), members);
+  if (error.empty())
+    if (std::error_code code = fs::rename(temporary, target))
+      error = code.message();
+  if (!error.empty())
+    fs::remove(temporary);
+  llvm::sys::DontRemoveFileOnSignal(temporary);
+  return error.empty() ? "" : "cannot write the file: " + error;
 }

@@ -20,8 +20,7 @@ static std::vector<Hdf5Dataset> collectDatasets(const ImportedModel &model,
       continue;
     const WeightEntry *entry = weights.find(variable.path);
     if (!entry) {
-      diagnostics.error(variable.path, nullptr,
-                        weights.getFile() + " has no such tensor",
+      diagnostics.error(variable.path, nullptr, "the file has no such tensor",
                         "give the weights that a program compiled from this "
                         "model has written");
       continue;
@@ -58,16 +57,20 @@ bool cornu::frontend::exportWeights(mlir::MLIRContext &context,
       importModel(context, archive, {}, diagnostics);
   if (!model)
     return false;
+  // What follows is about the weights, then about the new file.
   std::string error;
+  diagnostics.setFile(safetensors);
   std::unique_ptr<WeightFile> weights = openSafetensors(safetensors, error);
   if (!weights) {
-    diagnostics.error("weights " + safetensors + ": " + error);
+    diagnostics.error(error, "give the .safetensors file that a program "
+                             "compiled from this model has written");
     return false;
   }
   std::vector<Hdf5Dataset> datasets =
       collectDatasets(*model, *weights, diagnostics);
   if (diagnostics.hasErrors())
     return false;
+  diagnostics.setFile(output);
   error = writeKeras(output, archive, datasets);
   if (!error.empty())
     diagnostics.error(error);

@@ -82,15 +82,10 @@ void Registry::reportUnknown(const Json &layer, llvm::StringRef path,
                       "Functional model");
     return;
   }
-  llvm::StringRef best;
-  unsigned distance = 4;
-  for (const LayerEntry &entry : entries) {
-    unsigned d = className.edit_distance(entry.className, true, distance);
-    if (d < distance) {
-      distance = d;
-      best = entry.className;
-    }
-  }
+  llvm::SmallVector<llvm::StringRef> names;
+  for (const LayerEntry &entry : entries)
+    names.push_back(entry.className);
+  llvm::StringRef best = nearestName(className, names);
   diagnostics.error(path, &layer,
                     "the layer class '" + className + "' is not supported",
                     best.empty() ? llvm::Twine("`cornu summary --help` names "

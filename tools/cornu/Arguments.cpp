@@ -1,6 +1,7 @@
 //===- Arguments.cpp - The command line of a subcommand -------------------===//
 
 #include "tools/cornu/Arguments.h"
+#include "frontend/archive/Diagnostics.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/WithColor.h"
@@ -16,15 +17,7 @@ void printError(const llvm::Twine &message) {
 
 std::string suggestion(llvm::StringRef word,
                        llvm::ArrayRef<llvm::StringRef> known) {
-  llvm::StringRef best;
-  unsigned bestDistance = 3;
-  for (llvm::StringRef name : known) {
-    unsigned distance = word.edit_distance(name, true, bestDistance);
-    if (distance < bestDistance) {
-      bestDistance = distance;
-      best = name;
-    }
-  }
+  llvm::StringRef best = frontend::nearestName(word, known);
   return best.empty() ? "" : "; did you mean '" + best.str() + "'?";
 }
 
@@ -79,13 +72,13 @@ bool Arguments::parse(const Command &command,
       printError("option '" + name + "' takes no value");
       return false;
     }
-    if (!option->value.empty() && !hasText && !optional) {
-      if (i + 1 == words.size()) {
-        printError("option '" + name + "' needs a value: " + name +
-                   (name.size() == 2 ? " " : "=") + option->value);
-        return false;
-      }
+    bool required = !option->value.empty() && !optional;
+    if (required && !hasText && i + 1 < words.size())
       text = words[++i];
+    if (required && text.empty()) {
+      printError("option '" + name + "' needs a value: " + name +
+                 (name.size() == 2 ? " " : "=") + option->value);
+      return false;
     }
     values[name] = text.str();
   }

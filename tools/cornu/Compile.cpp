@@ -3,12 +3,13 @@
 #include "codegen/emit/Header.h"
 #include "codegen/emit/Link.h"
 #include "codegen/emit/Object.h"
+#include "codegen/emit/OutputFile.h"
 #include "passes/buffer/Buffer.h"
 #include "tools/cornu/Commands.h"
 #include "tools/cornu/Model.h"
+#include "tools/cornu/Outputs.h"
 #include "tools/cornu/Report.h"
 #include "tools/cornu/Stages.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
 
@@ -29,17 +30,30 @@ struct CompileOptions {
   codegen::MachineCodeOptions machine;
 };
 
-/// The name by which the model's functions begin: that of the file, without
-/// folder, extension and `lib`.
-std::string modelName(const CompileOptions &options,
-                      const frontend::ImportedModel &model) {
-  if (options.output == Output::Text)
-    return codegen::toCIdentifier(model.name.empty() ? "model" : model.name);
+/// The name by which the functions of a program or library begin: that of the
+/// file, without folder, extension and `lib`.
+std::string modelName(const CompileOptions &options) {
   llvm::StringRef stem = llvm::sys::path::stem(options.path);
   if (options.output == Output::StaticLibrary ||
       options.output == Output::SharedLibrary)
     stem.consume_front("lib");
   return codegen::toCIdentifier(stem);
+}
+
+/// NAME.h beside an object or library; "" if the output has no header.
+std::string headerPath(const CompileOptions &options) {
+  if (options.output == Output::Executable || options.output == Output::Text)
+    return "";
+  llvm::SmallString<128> header(llvm::sys::path::parent_path(options.path));
+  llvm::sys::path::append(header, modelName(options) + ".h");
+  return std::string(header);
+}
+
+bool report(llvm::Error error) {
+  if (!error)
+    return true;
+  printError(llvm::toString(std::move(error)));
+  return false;
 }
 
 std::string defaultPath(Output output, llvm::StringRef model) {
@@ -94,19 +108,17 @@ bool readOutput(const Arguments &arguments, llvm::StringRef model,
     printError("only --emit can write to the standard output");
     return false;
   }
-  if (options.output != Output::Text)
-    if (auto same =
-            [&] {
-              bool result = false;
-              return !llvm::sys::fs::equivalent(options.path, model, result) &&
-                     result;
-            }();
-        same) {
-      printError("the output '" + options.path +
-                 "' is the model itself; "
-                 "choose another with -o");
-      return false;
-    }
+  std::string header = headerPath(options);
+  InputFile inputs[] = {{"model", model},
+                        {"weights file", arguments.value("--weights")}};
+  if (!keepsInputs("output", options.path, inputs) ||
+      !keepsInputs("header", header, inputs))
+    return false;
+  if (header == options.path) {
+    printError("the header '" + header +
+               "' would replace the output; choose another with -o");
+    return false;
+  }
   if (options.output != Output::Text)
     return true;
 
@@ -146,6 +158,10 @@ bool readTarget(const Arguments &arguments, CompileOptions &options) {
     return false;
   }
   options.stages.target = *target;
+  // Before the work, not after it.
+  if (options.output == Output::Executable ||
+      options.output == Output::SharedLibrary)
+    return report(codegen::checkLinkable(*target));
   return true;
 }
 
@@ -206,8 +222,11 @@ void describeModel(ModuleOp module, const CompileOptions &options,
   if (auto known =
           module->getAttrOfType<DictionaryAttr>(codegen::modelAttrName))
     members = NamedAttrList(known);
-  if (options.output != Output::Text || !members.get("name"))
-    members.set("name", b.getStringAttr(modelName(options, model)));
+  if (options.output != Output::Text)
+    members.set("name", b.getStringAttr(modelName(options)));
+  else if (!members.get("name"))
+    members.set("name", b.getStringAttr(codegen::toCIdentifier(
+                            model.name.empty() ? "model" : model.name)));
   members.set("compiled",
               b.getStringAttr(describeCompilation(options, source)));
   if (!members.get("layers")) {
@@ -225,22 +244,12 @@ void describeModel(ModuleOp module, const CompileOptions &options,
                   members.getDictionary(module.getContext()));
 }
 
-bool report(llvm::Error error) {
-  if (!error)
-    return true;
-  printError(llvm::toString(std::move(error)));
-  return false;
-}
-
-/// NAME.h beside the object or library.
-bool writeHeaderBeside(llvm::StringRef path,
-                       const codegen::ModelDescriptor &model) {
-  llvm::SmallString<128> header(llvm::sys::path::parent_path(path));
-  llvm::sys::path::append(header, model.name + ".h");
+bool writeHeaderFile(const CompileOptions &options,
+                     const codegen::ModelDescriptor &model) {
   std::string text;
   llvm::raw_string_ostream os(text);
   codegen::writeHeader(model, os);
-  return report(codegen::writeFile(header, text));
+  return report(codegen::writeFile(headerPath(options), text));
 }
 
 /// Not the number of cores here, so that files are the same from every machine;
@@ -254,8 +263,10 @@ bool writeOutput(ModuleOp module, const CompileOptions &options) {
   // An object of several parts needs a linker that joins them.
   codegen::MachineCodeOptions machine = options.machine;
   const codegen::Target &target = options.stages.target;
-  if (options.output != Output::Object || codegen::canMergeObjects(target))
+  llvm::Error unlinkable = codegen::checkLinkable(target);
+  if (options.output != Output::Object || !unlinkable)
     machine.parts = maxParts;
+  llvm::consumeError(std::move(unlinkable));
   std::vector<codegen::MachineCode> code;
   if (failed(codegen::emitMachineCode(module, machine, code)))
     return false;
@@ -269,14 +280,14 @@ bool writeOutput(ModuleOp module, const CompileOptions &options) {
         codegen::linkExecutable(options.path, code, target, {runtimeFolder()}));
   case Output::Object:
     return report(codegen::writeObject(options.path, code, target)) &&
-           writeHeaderBeside(options.path, *model);
+           writeHeaderFile(options, *model);
   case Output::StaticLibrary:
     return report(
                codegen::writeStaticLibrary(options.path, model->name, code)) &&
-           writeHeaderBeside(options.path, *model);
+           writeHeaderFile(options, *model);
   case Output::SharedLibrary:
     return report(codegen::linkSharedLibrary(options.path, code, target)) &&
-           writeHeaderBeside(options.path, *model);
+           writeHeaderFile(options, *model);
   }
   return false;
 }

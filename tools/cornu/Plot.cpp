@@ -6,9 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "codegen/emit/Link.h"
+#include "codegen/emit/OutputFile.h"
 #include "tools/cornu/Commands.h"
 #include "tools/cornu/Model.h"
+#include "tools/cornu/Outputs.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 #include <map>
@@ -233,6 +234,10 @@ int plot(const Arguments &arguments) {
     printError("'" + path + "': a plot is an .svg or an .html file");
     return 1;
   }
+  if (!keepsInputs(
+          "output", path,
+          {{"model", *source}, {"weights file", arguments.value("--weights")}}))
+    return 1;
   auto context = makeContext();
   DiagnosticPrinter printer(*context, *source);
   frontend::ImportOptions import;

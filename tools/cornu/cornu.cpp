@@ -11,6 +11,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
 #include "tools/cornu/Commands.h"
+#include "tools/cornu/Outputs.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
@@ -40,6 +41,10 @@ int weights(const Arguments &arguments) {
     return 1;
   }
   const std::string &path = arguments.positional().front();
+  // The model itself may be updated in place.
+  if (!keepsInputs("output", arguments.value("-o"),
+                   {{"weights file", arguments.value("--from")}}))
+    return 1;
   frontend::Diagnostics diagnostics(path);
   auto archive = frontend::ModelArchive::read(path, "", diagnostics);
   mlir::MLIRContext context;
@@ -99,15 +104,8 @@ std::string runtimeFolder() {
 
 } // namespace cornu::tools
 
-int main(int argc, char **argv) {
-  llvm::InitLLVM init(argc, argv);
-  mlir::registerAsmPrinterCLOptions();
-  mlir::registerMLIRContextCLOptions();
-  mlir::registerPassManagerCLOptions();
-  mlir::registerDefaultTimingManagerCLOptions();
-  programPath = llvm::sys::fs::getMainExecutable(
-      argv[0], reinterpret_cast<void *>(&main));
-
+/// The command that the words ask for; the exit code.
+static int runCommand(int argc, char **argv) {
   llvm::StringRef name = argc > 1 ? argv[1] : "";
   if (name.empty() || name == "--help" || name == "-h" || name == "help") {
     printUsage(name.empty() ? llvm::errs() : llvm::outs());
@@ -136,4 +134,15 @@ int main(int argc, char **argv) {
   printError("no command '" + name + "'" +
              (guess.empty() ? "; see 'cornu --help'" : guess));
   return 1;
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  mlir::registerAsmPrinterCLOptions();
+  mlir::registerMLIRContextCLOptions();
+  mlir::registerPassManagerCLOptions();
+  mlir::registerDefaultTimingManagerCLOptions();
+  programPath = llvm::sys::fs::getMainExecutable(
+      argv[0], reinterpret_cast<void *>(&main));
+  return finishStandardOutput(runCommand(argc, argv));
 }

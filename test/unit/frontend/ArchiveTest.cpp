@@ -134,6 +134,13 @@ TEST(Archive, ReadsJsonWithWeightsBesideIt) {
             (std::vector<float>{7, 8}));
 }
 
+TEST(Archive, SkipsTheByteOrderMark) {
+  Folder folder;
+  Diagnostics diagnostics;
+  std::string path = folder.write("m.json", ("\xEF\xBB\xBF" + kDense).str());
+  EXPECT_TRUE(ModelArchive::read(path, "", diagnostics)) << errors(diagnostics);
+}
+
 TEST(Archive, NormalizesKeras2) {
   Folder folder;
   std::string path = folder.write("m.json", R"({
