@@ -10,6 +10,8 @@
 
 #include "frontend/import/Training.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace cornu;
 using namespace cornu::frontend;
@@ -157,7 +159,61 @@ static ArrayAttr adamVariables(ModelBuilder &model, const Json &config) {
   return model.builder.getArrayAttr(paths);
 }
 
-static void checkNumbers(ModelBuilder &model, const Json &config) {
+namespace {
+
+struct OptimizerRange {
+  StringRef className; // "": of all optimizers
+  StringRef key;
+  double least, most;
+  StringRef range; // for people
+};
+
+} // namespace
+
+// What Keras's constructors refuse.
+static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+static constexpr OptimizerRange kRanges[] = {
+    {"", "ema_momentum", 0, 1, "between 0 and 1"},
+    {"", "ema_overwrite_frequency", 0, kInfinity, "at least 1, or null"},
+    {"SGD", "momentum", 0, 1, "between 0 and 1"},
+    {"Ftrl", "initial_accumulator_value", 0, kInfinity, "at least 0"},
+    {"Ftrl", "learning_rate_power", -kInfinity, 0, "at most 0"},
+    {"Ftrl", "l1_regularization_strength", 0, kInfinity, "at least 0"},
+    {"Ftrl", "l2_regularization_strength", 0, kInfinity, "at least 0"},
+    {"Ftrl", "l2_shrinkage_regularization_strength", 0, kInfinity,
+     "at least 0"},
+    {"Lion", "beta_1", std::numeric_limits<double>::min(), 1,
+     "above 0 and at most 1"},
+};
+
+static void checkRanges(ModelBuilder &model, StringRef className,
+                        const Json &config) {
+  for (const OptimizerRange &known : kRanges) {
+    if (!known.className.empty() && known.className != className)
+      continue;
+    // Without the average its keys mean nothing.
+    if (known.key.starts_with("ema_") && config.at("use_ema").asBool() != true)
+      continue;
+    const Json &value = config.at(known.key);
+    std::optional<double> number = value.asNumber();
+    if (number && !(*number >= known.least && *number <= known.most))
+      model.diagnostics.error({}, &value,
+                              known.key + " must be " + known.range + ", is " +
+                                  value.dump());
+  }
+  // As in Keras, 0 is none.
+  const Json &steps = config.at("gradient_accumulation_steps");
+  std::optional<int64_t> count = steps.asInteger();
+  if (steps.isNumber() && (!count || *count < 0 || *count == 1))
+    model.diagnostics.error(
+        {}, &steps,
+        "gradient_accumulation_steps must be an integer of at least 2, is " +
+            steps.dump(),
+        "leave it out for an update with each batch");
+}
+
+static void checkNumbers(ModelBuilder &model, StringRef className,
+                         const Json &config) {
   static constexpr StringRef keys[] = {"weight_decay",
                                        "clipnorm",
                                        "global_clipnorm",
@@ -184,6 +240,7 @@ static void checkNumbers(ModelBuilder &model, const Json &config) {
     model.diagnostics.error({}, &config,
                             "only one of clipnorm, global_clipnorm and "
                             "clipvalue may be set");
+  checkRanges(model, className, config);
 }
 
 //===----------------------------------------------------------------------===//
@@ -341,7 +398,7 @@ void cornu::frontend::importOptimizer(ModelBuilder &model) {
         "give another one with --optimizer=, for example adam");
     return;
   }
-  checkNumbers(model, *object.config);
+  checkNumbers(model, entry->className, *object.config);
   NamedAttrList members;
   const Json &config = *object.config;
   for (size_t i = 0; i < config.size() && config.isObject(); ++i) {
