@@ -81,17 +81,20 @@ void LayerCall::errorAt(StringRef key, const Twine &message,
                           className() + ": " + message, help);
 }
 
+// The largest size or count in a configuration, 2^31 - 1, is what fits 32 bits:
+// a dimension beyond it is a slip or an attack.
+static constexpr int64_t largestSize = (int64_t{1} << 31) - 1;
+
 int64_t LayerCall::integer(StringRef key, std::optional<int64_t> missing,
                            int64_t least) {
   const Json &value = config.at(key);
   if (value.isNull() && missing)
     return *missing;
   std::optional<int64_t> number = value.asInteger();
-  constexpr int64_t most = int64_t{1} << 31;
-  if (number && *number >= least && *number <= most)
+  if (number && *number >= least && *number <= largestSize)
     return *number;
   errorAt(key, key + " must be an integer of at least " + Twine(least) +
-                   ", is " +
+                   " and at most " + Twine(largestSize) + ", is " +
                    (number ? Twine(*number).str() : value.kindName().str()));
   return missing && *missing >= least ? *missing : least;
 }
@@ -132,7 +135,7 @@ Shape LayerCall::sizes(StringRef key, int64_t count,
   if (!value.isArray() || value.size() == 1) {
     const Json &only = value.isArray() ? value.at(size_t{0}) : value;
     std::optional<int64_t> number = only.asInteger();
-    if (number && *number >= least && *number < (int64_t{1} << 31))
+    if (number && *number >= least && *number <= largestSize)
       return Shape(count, *number);
     if (value.isNull() && missing)
       return Shape(count, *missing);
@@ -140,15 +143,15 @@ Shape LayerCall::sizes(StringRef key, int64_t count,
     Shape out;
     for (const Json *item : value.items()) {
       std::optional<int64_t> number = item->asInteger();
-      if (number && *number >= least && *number < (int64_t{1} << 31))
+      if (number && *number >= least && *number <= largestSize)
         out.push_back(*number);
     }
     if (static_cast<int64_t>(out.size()) == count)
       return out;
   }
   errorAt(key, key + " must be " + Twine(count) + " integers of at least " +
-                   Twine(least) + ", is " +
-                   StringRef(value.dump()).take_front(80));
+                   Twine(least) + " and at most " + Twine(largestSize) +
+                   ", is " + StringRef(value.dump()).take_front(80));
   return Shape(count, missing && *missing >= least ? *missing : least);
 }
 

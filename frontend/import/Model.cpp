@@ -10,6 +10,7 @@
 #include "frontend/import/ModelConfig.h"
 
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include <deque>
 
 using namespace mlir;
@@ -48,6 +49,14 @@ static Scope layerScope(const Scope &model, const Json &layer, StringRef group,
   scope.order = model.order;
   scope.order.push_back(index);
   return scope;
+}
+
+/// Weights are found by the names of their layers.
+static void reportNameTwice(ModelBuilder &model, const Scope &scope,
+                            const Json &layer) {
+  model.diagnostics.error(scope.path, &layer,
+                          "two layers are named '" + layerName(layer) + "'",
+                          "rename one of them");
 }
 
 static void noteShapes(ModelBuilder &model, const Scope &scope,
@@ -96,10 +105,20 @@ static void importSequential(LayerCall &call) {
   const Json &layers = call.config.at("layers");
   std::vector<std::string> groups = layerGroups(call.layer, call.scope.group);
   std::vector<Tensor> values{call.inputs()[0]};
+  llvm::StringSet<> names;
   for (size_t i = 0; i < layers.size(); ++i) {
     const Json &layer = layers.at(i);
-    if (layer.at("class_name").str() == "InputLayer")
+    if (layer.at("class_name").str() == "InputLayer") {
+      if (i > 0)
+        model.diagnostics.error(
+            call.scope.path, &layer,
+            "an InputLayer stands after other layers of a Sequential model",
+            "only its first layer may be one: remove the others");
       continue;
+    }
+    std::string name = layerName(layer);
+    if (!name.empty() && !names.insert(name).second)
+      reportNameTwice(model, call.scope, layer);
     Scope scope = layerScope(call.scope, layer, groups[i], i);
     if (values.empty()) {
       Value value =
@@ -174,9 +193,7 @@ void FunctionalImporter::indexLayers() {
     const Json &layer = layers.at(i);
     std::string name = layerName(layer);
     if (!layerIndex.try_emplace(name, i).second)
-      model.diagnostics.error(call.scope.path, &layer,
-                              "two layers are named '" + name + "'",
-                              "rename one of them");
+      reportNameTwice(model, call.scope, layer);
     size_t calls = layer.at("class_name").str() == "InputLayer"
                        ? 1
                        : layer.at("inbound_nodes").size();

@@ -106,12 +106,14 @@ static void importBatchNormalization(LayerCall &call) {
 
 static bool readAxes(LayerCall &call, Value x, Shape &axes) {
   const Json &json = call.config.at("axis");
+  bool known = true;
   auto add = [&](const Json &item) {
     std::optional<int64_t> value = item.asInteger();
     int64_t axis = value ? call.math.axis(x, *value) : -1;
     if (axis < 0)
       call.errorAt("axis", "axis must be an integer or a list of integers "
                            "within the input's rank");
+    known &= axis >= 0;
     axes.push_back(axis);
   };
   if (json.isArray())
@@ -121,9 +123,15 @@ static bool readAxes(LayerCall &call, Value x, Shape &axes) {
     axes.push_back(Math::rank(x) - 1);
   else
     add(json);
+  if (!known)
+    return false;
   llvm::sort(axes);
-  return !axes.empty() && axes[0] >= 0 &&
-         std::adjacent_find(axes.begin(), axes.end()) == axes.end();
+  if (axes.empty() ||
+      std::adjacent_find(axes.begin(), axes.end()) != axes.end()) {
+    call.errorAt("axis", "axis must name at least one axis, and none twice");
+    return false;
+  }
+  return true;
 }
 
 static Shape sizesOf(Value x, ArrayRef<int64_t> axes) {
