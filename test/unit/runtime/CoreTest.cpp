@@ -68,12 +68,21 @@ TEST(Shuffle, AllPermutationsAreEquallyLikely) {
     EXPECT_NEAR(count, 1000, 160); // 5 standard deviations
 }
 
+cornu_scratch scratchOf(uint64_t fixed, uint64_t perSample,
+                        uint64_t perWorker) {
+  cornu_scratch scratch = {};
+  scratch.fixed = fixed;
+  scratch.per_sample = perSample;
+  scratch.per_worker = perWorker;
+  return scratch;
+}
+
 TEST(Layout, SizesDoNotOverflow) {
   uint64_t bytes = 0;
-  EXPECT_TRUE(scratchBytes({100, 8, 64}, 32, 2, bytes));
+  EXPECT_TRUE(scratchBytes(scratchOf(100, 8, 64), 32, 2, bytes));
   EXPECT_EQ(bytes, 100u + 8 * 32 + 64 * 2);
-  EXPECT_FALSE(scratchBytes({0, UINT64_MAX / 2, 0}, 3, 1, bytes));
-  EXPECT_FALSE(scratchBytes({UINT64_MAX, 1, 0}, 1, 1, bytes));
+  EXPECT_FALSE(scratchBytes(scratchOf(0, UINT64_MAX / 2, 0), 3, 1, bytes));
+  EXPECT_FALSE(scratchBytes(scratchOf(UINT64_MAX, 1, 0), 1, 1, bytes));
   int64_t huge[] = {int64_t(1) << 62, 2}, negative[] = {-1};
   EXPECT_FALSE(elementCount(huge, 2, bytes));
   EXPECT_FALSE(elementCount(negative, 1, bytes));
