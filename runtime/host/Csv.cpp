@@ -101,6 +101,12 @@ String CsvTable::columnName(size_t column) const {
   return header.empty() ? format("%zu", column) : header[column];
 }
 
+String CsvTable::place(uint64_t row, size_t column) const {
+  return format("line %llu, column '%s'",
+                static_cast<unsigned long long>(row + 1 + !header.empty()),
+                columnName(column).c_str());
+}
+
 std::string_view CsvTable::line(uint64_t row) {
   if (row != cursorRow || row == 0) {
     cursorOffset = starts[row / kStride];
@@ -132,9 +138,8 @@ Error CsvTable::parseRow(const char *path, uint64_t row, const int32_t *slots,
       field = unquote(field);
       if (!parseDouble(field, values[slots[column]])) {
         String shown(slice(field, 0, 40));
-        return failure("%s: line %llu, column '%s': %s%s%s is not a number",
-                       path, number, columnName(column).c_str(),
-                       field.empty() ? "" : "'",
+        return failure("%s: %s: %s%s%s is not a number", path,
+                       place(row, column).c_str(), field.empty() ? "" : "'",
                        field.empty() ? "an empty cell" : shown.c_str(),
                        field.empty() ? "" : "'");
       }

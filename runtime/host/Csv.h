@@ -29,6 +29,9 @@ public:
   /// What the user calls it: its name, or its number.
   String columnName(size_t column) const;
 
+  /// "line 2, column 'label'"
+  CORNU_COLD String place(uint64_t row, size_t column) const;
+
   /// Parses the chosen columns of a row; slots[c] is the position in `values`
   /// of column c, or -1.
   Error parseRow(const char *path, uint64_t row, const int32_t *slots,

@@ -8,7 +8,7 @@ namespace cornu::runtime {
 // Class weights
 //===----------------------------------------------------------------------===//
 
-Error ClassWeights::parse(std::string_view text) {
+Error ClassWeights::parse(std::string_view text, int64_t classes) {
   for (std::string_view part : split(text, ',')) {
     size_t equals = part.find('=');
     int64_t label;
@@ -19,6 +19,21 @@ Error ClassWeights::parse(std::string_view text) {
       return failure("--class-weight: '%s' is not CLASS=WEIGHT; an example is "
                      "--class-weight 0=1.0,1=2.5",
                      String(part).c_str());
+    if (label < 0 || (classes && label >= classes))
+      return failure(classes ? "--class-weight: there is no class %lld, the "
+                               "model has 0 to %lld"
+                             : "--class-weight: there is no class %lld, they "
+                               "are numbered from 0",
+                     static_cast<long long>(label),
+                     static_cast<long long>(classes - 1));
+    if (!(weight >= 0 && weight <= double(__FLT_MAX__)))
+      return failure("--class-weight: '%s': a weight is a finite number of at "
+                     "least 0",
+                     String(part).c_str());
+    for (const Entry &entry : entries)
+      if (entry.label == label)
+        return failure("--class-weight: class %lld is given twice",
+                       static_cast<long long>(label));
     entries.push_back({label, float(weight)});
   }
   return success();
@@ -42,27 +57,26 @@ static String namesOf(const cornu_tensor *tensors, int32_t count) {
   return join(names);
 }
 
+// FILE:PART of NAME=FILE:PART.
+static const char *fileOf(const String &argument) {
+  size_t equals = std::string_view(argument).find('=');
+  bool named =
+      equals != std::string_view::npos && !fileExists(argument.c_str());
+  return argument.c_str() + (named ? equals + 1 : 0);
+}
+
 // `--target label` may name a column of the input's table.
-Error Dataset::findColumn(DataArguments &arguments) {
+Error Dataset::findColumns(DataArguments &arguments) {
   if (arguments.inputs.size() != 1)
     return success();
-  const char *input = arguments.inputs[0].c_str();
+  const char *input = fileOf(arguments.inputs[0]);
   Vector<String> *groups[] = {&arguments.targets, &arguments.weights};
   for (Vector<String> *group : groups)
     for (String &argument : *group) {
-      if (fileExists(argument.c_str()) ||
-          std::string_view(argument).find(':') != std::string_view::npos ||
-          std::string_view(argument).find('=') != std::string_view::npos)
+      if (fileExists(argument.c_str()) || strpbrk(argument.c_str(), ":=/"))
         continue;
-      Vector<String> names;
-      if (Error error = files.parts(input, names))
+      if (Error error = files.findPart(input, argument))
         return error;
-      for (const String &name : names)
-        if (std::string_view(name) == std::string_view(argument)) {
-          argument =
-              format("%s:%s", Files::locate(input).path.c_str(), name.c_str());
-          break;
-        }
     }
   return success();
 }
@@ -71,18 +85,18 @@ Error Dataset::findColumn(DataArguments &arguments) {
 static Error needsColumn(const DataArguments &arguments,
                          const Vector<String> &others, const char *flag,
                          Files &files) {
-  for (const String &other : others)
+  for (const String &argument : others)
     for (const String &input : arguments.inputs) {
-      Vector<String> names;
-      if (std::string_view(other) != std::string_view(input) ||
-          !endsWith(other, ".csv"))
+      const char *other = fileOf(argument);
+      if (!fileExists(other) || !isSameFile(other, fileOf(input)))
         continue;
-      if (Error error = files.parts(other.c_str(), names))
+      String columns;
+      if (Error error = files.columnsOf(other, columns))
         return error;
-      return failure("which column of %s is meant? write %s %s:COLUMN "
-                     "(columns: %s)",
-                     other.c_str(), flag, other.c_str(),
-                     names.empty() ? "0, 1, ..." : join(names).c_str());
+      if (!columns.empty())
+        return failure("which column of %s is meant? write %s%s %s:COLUMN "
+                       "(columns: %s)",
+                       other, arguments.prefix, flag, other, columns.c_str());
     }
   return success();
 }
@@ -97,9 +111,10 @@ Error Dataset::checkRows(const Source &source) const {
 }
 
 Error Dataset::bind(const cornu_tensor *tensors, int32_t count,
-                    const Vector<String> &arguments, const char *flag,
+                    const Vector<String> &arguments, const String &option,
                     const char *role, const char *key, bool shared,
                     Vector<Source> &sources) {
+  const char *flag = option.c_str();
   Vector<const char *> chosen;
   chosen.resize(size_t(count));
   Vector<const char *> unnamed;
@@ -164,35 +179,35 @@ Error Dataset::bind(const cornu_tensor *tensors, int32_t count,
 Error Dataset::open(const cornu_model &model, DataArguments arguments,
                     bool withTargets) {
   if (arguments.inputs.empty())
-    return failure("--input FILE is missing%s%s%s",
+    return failure("%sinput FILE is missing%s%s%s", arguments.prefix,
                    model.num_inputs > 1 ? " (the model's inputs: " : "",
                    model.num_inputs > 1
                        ? namesOf(model.inputs, model.num_inputs).c_str()
                        : "",
                    model.num_inputs > 1 ? "; --input NAME=FILE)" : "");
-  if (Error error = findColumn(arguments))
+  if (Error error = findColumns(arguments))
+    return error;
+  if (Error error = needsColumn(arguments, arguments.targets, "target", files))
     return error;
   if (Error error =
-          needsColumn(arguments, arguments.targets, "--target", files))
+          needsColumn(arguments, arguments.weights, "sample-weight", files))
     return error;
+  auto flag = [&](const char *name) {
+    return format("%s%s", arguments.prefix, name);
+  };
   for (Vector<String> *group :
        {&arguments.inputs, &arguments.targets, &arguments.weights})
     for (const String &argument : *group) {
-      // NAME=FILE:PART and FILE:PART alike.
-      size_t equals = std::string_view(argument).find('=');
-      const char *spec = argument.c_str();
-      if (equals != std::string_view::npos && !fileExists(spec))
-        spec += equals + 1;
-      if (Error error = files.reserveColumns(spec))
+      if (Error error = files.reserveColumns(fileOf(argument)))
         return error;
     }
   if (Error error = bind(model.inputs, model.num_inputs, arguments.inputs,
-                         "--input", "input", "x", false, inputs))
+                         flag("input"), "input", "x", false, inputs))
     return error;
   if (!withTargets)
     return success();
   if (Error error = bind(model.targets, model.num_targets, arguments.targets,
-                         "--target", "target", "y", false, targets))
+                         flag("target"), "target", "y", false, targets))
     return error;
   if (arguments.weights.empty())
     return success();
@@ -200,7 +215,7 @@ Error Dataset::open(const cornu_model &model, DataArguments arguments,
   for (int32_t i = 0; i < model.num_targets; ++i)
     tensors.push_back({model.targets[i].name, CORNU_FLOAT32, 0, nullptr, 0});
   return bind(tensors.data(), model.num_targets, arguments.weights,
-              "--sample-weight", "sample weight", "sample_weight", true,
+              flag("sample-weight"), "sample weight", "sample_weight", true,
               weights);
 }
 
@@ -256,9 +271,17 @@ Error Batch::fill(Dataset &data, const RowRange &range,
   for (size_t i = 0; i < data.targets.size(); ++i)
     if (Error error = data.targets[i].gather(range, buffers[next++]->data()))
       return error;
-  for (size_t i = 0; i < data.weights.size(); ++i)
-    if (Error error = data.weights[i].gather(range, buffers[next++]->data()))
+  for (Source &source : data.weights) {
+    const float *weights = static_cast<const float *>(buffers[next]->data());
+    if (Error error = source.gather(range, buffers[next++]->data()))
       return error;
+    for (int64_t row = 0; row < range.count; ++row)
+      if (!(weights[row] - weights[row] == 0)) // NaN or infinite
+        return source.badNumber(range, 0,
+                                {true, uint64_t(row),
+                                 format("%g is no weight; it must be finite",
+                                        double(weights[row]))});
+  }
   // The same buffers serve weighted and unweighted data, e.g. class weights in
   // training and none in validation.
   bool weighted = data.weighted() || classes;

@@ -22,9 +22,11 @@ struct DataArguments {
   Vector<String> inputs;
   Vector<String> targets;
   Vector<String> weights;
+  const char *prefix = "--"; ///< of the options, for messages
 };
 
 /// Weights of classes, from "0=1.0,1=2.5"; 1 for a class that is not named.
+/// `classes` is how many there are, or 0 if that is not known.
 struct ClassWeights {
   struct Entry {
     int64_t label;
@@ -32,7 +34,7 @@ struct ClassWeights {
   };
   Vector<Entry> entries;
 
-  Error parse(std::string_view text);
+  Error parse(std::string_view text, int64_t classes = 0);
   float of(int64_t label) const;
 };
 
@@ -52,10 +54,10 @@ public:
 
 private:
   Error bind(const cornu_tensor *tensors, int32_t count,
-             const Vector<String> &arguments, const char *flag,
+             const Vector<String> &arguments, const String &option,
              const char *role, const char *key, bool shared,
              Vector<Source> &sources);
-  Error findColumn(DataArguments &arguments);
+  Error findColumns(DataArguments &arguments);
   Error checkRows(const Source &source) const;
 
   Files files;

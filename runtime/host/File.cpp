@@ -40,6 +40,27 @@ bool isFolder(const char *path) {
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+// What lies before the last part of the path.
+static String folderOf(std::string_view path) {
+  while (!path.empty() && path.back() != '/')
+    path.remove_suffix(1);
+  return path.empty() ? "." : path;
+}
+
+bool isSameFile(const char *one, const char *other) {
+  struct stat a, b;
+  int missing = (stat(one, &a) != 0) + (stat(other, &b) != 0);
+  if (missing == 0 && !S_ISREG(a.st_mode))
+    return false; // two pipes do not replace each other
+  if (missing == 2) {
+    String folders[] = {folderOf(one), folderOf(other)};
+    if (strcmp(basename(one), basename(other)) != 0 ||
+        stat(folders[0].c_str(), &a) != 0 || stat(folders[1].c_str(), &b) != 0)
+      return false;
+  }
+  return missing != 1 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 MappedFile *MappedFile::first = nullptr;
 
 MappedFile::~MappedFile() {
@@ -70,21 +91,24 @@ static Error refuseMapped(const char *path) {
              : success();
 }
 
-Error MappedFile::open(const char *path) {
+Error MappedFile::open(const char *name) {
+  path = String(name);
   // Without O_NONBLOCK a pipe would wait for its writer before it is refused.
-  int descriptor = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  int descriptor = ::open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0)
     return cannot("open", path);
   struct stat info;
   Error error;
   if (fstat(descriptor, &info) != 0)
     error = cannot("read", path);
+  else if (S_ISDIR(info.st_mode))
+    error = failure("'%s' is a folder; name a file in it", name);
   else if (!S_ISREG(info.st_mode))
     error = failure("'%s' is not a regular file: it cannot be mapped; copy "
                     "the data into a file first",
-                    path);
+                    name);
   else if (info.st_size == 0)
-    error = failure("'%s' is empty", path);
+    error = failure("'%s' is empty", name);
   if (!error) {
     size = uint64_t(info.st_size);
     address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
@@ -102,11 +126,18 @@ Error MappedFile::open(const char *path) {
   return error;
 }
 
+OutputFile *OutputFile::first = nullptr;
+
 OutputFile::~OutputFile() {
   if (descriptor >= 0)
     close(descriptor);
   if (!temporary.empty())
     unlink(temporary.c_str());
+  for (OutputFile **link = &first; *link; link = &(*link)->next)
+    if (*link == this) {
+      *link = next;
+      break;
+    }
 }
 
 Error OutputFile::failed(const char *what) { return cannot(what, path); }
@@ -126,12 +157,29 @@ Error OutputFile::create(const char *name) {
       target = String(resolved);
       free(resolved);
     }
+  if (Error error = createTemporary())
+    return error;
+  if (exists) // who may read the old file may read the new one, and no others
+    (void)!fchmod(descriptor, info.st_mode & 0777);
+  return success();
+}
+
+// A name that nobody has: in a container many programs are process 1, and one
+// that was killed may have left its file.
+Error OutputFile::createTemporary() {
   String beside = format("%s.tmp.%d", target.c_str(), int(getpid()));
-  descriptor =
-      ::open(beside.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    descriptor =
+        ::open(beside.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor >= 0 || errno != EEXIST)
+      break;
+    beside = format("%s.tmp.%d.%d", target.c_str(), int(getpid()), attempt);
+  }
   if (descriptor < 0)
     return failed("create");
   temporary = std::move(beside);
+  next = first;
+  first = this;
   return success();
 }
 
@@ -195,11 +243,8 @@ Error OutputFile::commit() {
     return failed("create");
   temporary.clear();
   // The new name itself must survive a power cut too.
-  std::string_view folder = target;
-  while (!folder.empty() && folder.back() != '/')
-    folder.remove_suffix(1);
-  int directory = ::open(folder.empty() ? "." : String(folder).c_str(),
-                         O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int directory =
+      ::open(folderOf(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory >= 0) {
     fsync(directory);
     close(directory);
@@ -210,6 +255,14 @@ Error OutputFile::commit() {
 AppendFile::~AppendFile() {
   if (descriptor >= 0)
     ::close(descriptor);
+}
+
+Error AppendFile::check(const char *path) {
+  if (Error error = refuseMapped(path))
+    return error;
+  if (fileExists(path) && !isFolder(path) && access(path, W_OK) != 0)
+    return cannot("write", path);
+  return checkWritable(path);
 }
 
 Error AppendFile::open(const char *name) {
@@ -238,20 +291,38 @@ Error AppendFile::close() {
                                                : success();
 }
 
-static void onTruncation(int) {
-  static const char kMessage[] =
-      "error: a data file became shorter while it was being read; another "
-      "program has changed it\n";
-  if (write(STDERR_FILENO, kMessage, sizeof(kMessage) - 1) < 0)
+struct BusError {
+  static void handle(int, siginfo_t *info, void *);
+};
+
+// In a signal's handler: system calls only, and no memory.
+void BusError::handle(int, siginfo_t *info, void *) {
+  for (OutputFile *file = OutputFile::first; file; file = file->next)
+    if (!file->temporary.empty())
+      unlink(file->temporary.c_str());
+  const char *at = static_cast<const char *>(info->si_addr);
+  for (MappedFile *file = MappedFile::first; file; file = file->next) {
+    Bytes bytes = file->bytes();
+    if (at < bytes.data || at >= bytes.data + bytes.size)
+      continue;
+    writeAll(STDERR_FILENO, "error: '", 8);
+    writeAll(STDERR_FILENO, file->path.c_str(), file->path.size());
+    static const char kRest[] = "' became shorter while it was being read; "
+                                "another program has changed it\n";
+    writeAll(STDERR_FILENO, kRest, sizeof(kRest) - 1);
     _exit(1);
-  _exit(1);
+  }
+  // No file of ours: the fault comes again, and ends the program.
+  signal(SIGBUS, SIG_DFL);
 }
 
 void handleFileSignals() {
   struct sigaction action = {};
-  action.sa_handler = onTruncation;
+  action.sa_sigaction = BusError::handle;
+  action.sa_flags = SA_SIGINFO;
   sigaction(SIGBUS, &action, nullptr);
   action.sa_handler = SIG_IGN;
+  action.sa_flags = 0;
   sigaction(SIGXFSZ, &action, nullptr);
 }
 

@@ -41,10 +41,12 @@ public:
 private:
   void *address = nullptr;
   uint64_t size = 0;
+  String path;                    ///< for the message when it shrinks
   uint64_t device = 0, inode = 0; ///< which file it is
   MappedFile *next = nullptr;     ///< of those that are mapped
 
   static MappedFile *first;
+  friend struct BusError;
 };
 
 /// A file that appears under its name only when it is complete: it is written
@@ -68,14 +70,20 @@ public:
 
 private:
   Error failed(const char *what);
+  Error createTemporary();
 
   int descriptor = -1;
   String path;      ///< as the user wrote it
   String target;    ///< what is replaced: `path` with symbolic links resolved
   String temporary; ///< empty: written directly
+  OutputFile *next = nullptr; ///< of those with a temporary file
+
+  static OutputFile *first;
+  friend struct BusError;
 };
 
-/// A log: lines are appended, each whole or not at all.
+/// A log: lines are appended, each whole or not at all; a file is made anew or
+/// goes on.
 class AppendFile {
 public:
   AppendFile() = default;
@@ -83,6 +91,8 @@ public:
   AppendFile &operator=(const AppendFile &) = delete;
   ~AppendFile();
 
+  /// Whether `open` would succeed; leaves everything as it is.
+  static Error check(const char *path);
   Error open(const char *path);
   Error append(std::string_view line);
   Error close();
@@ -95,13 +105,17 @@ private:
 bool fileExists(const char *path);
 bool isFolder(const char *path);
 
+/// Whether writing one would replace the other: regular files, or names where
+/// there is no file yet.
+bool isSameFile(const char *one, const char *other);
+
 /// Whether an OutputFile could be created there: found out before hours of
 /// training, not after. Leaves nothing behind.
 Error checkWritable(const char *path);
 
 /// Turns the SIGBUS of a mapped file that shrinks into a message and exit
-/// code 1, and the SIGXFSZ of a file that grows beyond a limit into a failing
-/// write.
+/// code 1, without temporary files left behind, and the SIGXFSZ of a file that
+/// grows beyond a limit into a failing write.
 void handleFileSignals();
 
 } // namespace cornu::runtime

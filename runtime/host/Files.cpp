@@ -67,7 +67,8 @@ static Error listImages(const String &folder, Vector<String> &images) {
 
 Error Files::entryOf(const String &path, Entry *&found) {
   for (Owned<Entry> &entry : entries)
-    if (std::string_view(entry->path) == std::string_view(path)) {
+    if (std::string_view(entry->path) == std::string_view(path) ||
+        isSameFile(entry->path.c_str(), path.c_str())) {
       found = entry.get();
       return success();
     }
@@ -111,20 +112,46 @@ Error Files::entryOf(const String &path, Entry *&found) {
   return success();
 }
 
+// Members of a .npz, columns of a table.
+Vector<String> Files::partsOf(const Entry &entry) {
+  Vector<String> names;
+  for (const ZipMember &member : entry.members)
+    names.push_back(member.name);
+  for (size_t i = 0; i < entry.table.columns(); ++i)
+    names.push_back(entry.table.columnName(i));
+  return names;
+}
+
+static size_t count(const Vector<String> &names, std::string_view wanted) {
+  size_t found = 0;
+  for (const String &name : names)
+    found += wanted == std::string_view(name);
+  return found;
+}
+
+// "a, b, c"; of hundreds of columns the first.
+static String listed(Vector<String> names) {
+  if (names.size() > 20) {
+    names.resize(20);
+    names.push_back("...");
+  }
+  return join(names);
+}
+
 Error Files::findColumns(Entry &entry, const String &part,
                          Vector<int> &columns) {
+  Vector<String> names = partsOf(entry);
   for (std::string_view name : split(part, ',')) {
     int column = entry.table.column(trim(name));
-    if (column < 0) {
-      Vector<String> names;
-      for (size_t i = 0; i < entry.table.columns() && i < 20; ++i)
-        names.push_back(entry.table.columnName(i));
-      String near = suggestion(name, entry.table.names());
-      return failure("%s has no column '%s'%s (columns: %s%s)",
-                     entry.path.c_str(), String(name).c_str(), near.c_str(),
-                     join(names).c_str(),
-                     entry.table.columns() > 20 ? ", ..." : "");
-    }
+    if (column < 0)
+      return failure("%s has no column '%s'%s (columns: %s)",
+                     entry.path.c_str(), String(name).c_str(),
+                     suggestion(name, names).c_str(), listed(names).c_str());
+    if (count(names, trim(name)) > 1)
+      return failure("%s has several columns '%s'; choose one by its number "
+                     "from 0: the first is %s:%d",
+                     entry.path.c_str(), String(name).c_str(),
+                     entry.path.c_str(), column);
     columns.push_back(column);
   }
   return success();
@@ -142,25 +169,39 @@ Error Files::reserveColumns(const char *spec) {
   return findColumns(*entry, location.part, entry->taken);
 }
 
-Error Files::parts(const char *spec, Vector<String> &names) {
+Error Files::findPart(const char *spec, String &name) {
   Location location = locate(spec);
   Entry *entry;
   if (Error error = entryOf(location.path, entry))
     return error;
-  if (entry->kind == Kind::Npz)
-    for (const ZipMember &member : entry->members)
-      names.push_back(member.name);
+  Vector<String> names = partsOf(*entry);
+  if (names.empty())
+    return success();
+  const char *path = location.path.c_str();
+  if (count(names, name) == 0)
+    return failure("'%s' is neither a file nor a part of %s%s (parts: %s)",
+                   name.c_str(), path, suggestion(name, names).c_str(),
+                   listed(names).c_str());
+  name = format("%s:%s", path, name.c_str());
+  return success();
+}
+
+Error Files::columnsOf(const char *spec, String &columns) {
+  Entry *entry;
+  if (Error error = entryOf(spec, entry))
+    return error;
   if (entry->kind == Kind::Csv)
-    names = entry->table.names();
+    columns = listed(partsOf(*entry));
   return success();
 }
 
 Error Files::openMember(Entry &entry, const String &part, const char *name,
                         const char *role, Source &source) {
+  if (entry.members.empty())
+    return failure("%s has no members; write it with numpy.savez",
+                   entry.path.c_str());
   const ZipMember *found = nullptr;
-  Vector<String> names;
-  for (const ZipMember &member : entry.members)
-    names.push_back(member.name);
+  Vector<String> names = partsOf(entry);
   // Without a part: by the model's name, then "x" or "y", then the only one.
   const std::string_view wanted[] = {part, name, role};
   for (std::string_view candidate : wanted) {
@@ -183,6 +224,10 @@ Error Files::openMember(Entry &entry, const String &part, const char *name,
                    "%s)",
                    entry.path.c_str(), entry.path.c_str(), join(names).c_str());
   String label = format("%s:%s", entry.path.c_str(), found->name.c_str());
+  if (count(names, found->name) > 1)
+    return failure("%s: several members have that name; write each array under "
+                   "its own",
+                   label.c_str());
   Vector<char> decompressed;
   Bytes bytes;
   if (Error error = readMember(entry.path.c_str(), *found, decompressed, bytes))

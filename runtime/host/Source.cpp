@@ -118,7 +118,9 @@ bool Source::fitImages(const cornu_tensor &tensor) {
 Error Source::fit(const cornu_tensor &tensor, const char *role) {
   target = tensor;
   if (numRows < 1)
-    return failure("%s has no rows", label.c_str());
+    return failure("%s has no rows%s", label.c_str(),
+                   table ? ": only a header line was found; is it a CSV file?"
+                         : "");
   uint64_t wanted;
   if (!elementCount(tensor.shape, tensor.rank, wanted))
     return failure("%s '%s' of the model is too large", role, tensor.name);
@@ -157,6 +159,12 @@ Error Source::fit(const cornu_tensor &tensor, const char *role) {
 Error Source::badNumber(const RowRange &range, int64_t firstRow,
                         const Misfit &misfit) const {
   int64_t row = range[firstRow + int64_t(misfit.index / elements)];
+  if (table)
+    return failure(
+        "%s: %s: %s", label.c_str(),
+        table->place(uint64_t(row), size_t(columns[misfit.index % elements]))
+            .c_str(),
+        misfit.reason.c_str());
   return failure("%s: row %lld: %s", label.c_str(), static_cast<long long>(row),
                  misfit.reason.c_str());
 }

@@ -41,28 +41,30 @@ public:
   const Vector<int64_t> &shape() const { return sampleShape; }
   bool integers() const { return !table && !isFloat(array.type.element); }
 
-  Error setArray(String label, Array contents);
-  Error setTable(String label, CsvTable *contents, Vector<int> columns);
+  CORNU_COLD Error setArray(String label, Array contents);
+  CORNU_COLD Error setTable(String label, CsvTable *contents,
+                            Vector<int> columns);
   /// A sample for each .png file, all of the first one's size.
-  Error setImages(String label, Vector<String> paths);
+  CORNU_COLD Error setImages(String label, Vector<String> paths);
 
   /// Checks that rows can become samples of `tensor`, with Keras's rank
   /// repair: one trailing dimension of size 1 may be missing or too many. A
   /// table's rows take any shape of as many numbers; an image becomes grey, RGB
   /// or RGBA, channels last or first, or without channels. `role` is "input".
-  Error fit(const cornu_tensor &tensor, const char *role);
+  CORNU_COLD Error fit(const cornu_tensor &tensor, const char *role);
 
   /// Converts the rows into `out`, as the tensor given to fit.
   Error gather(const RowRange &range, void *out);
+
+  /// The error for element `misfit.index` of the rows from range[firstRow] on.
+  CORNU_COLD Error badNumber(const RowRange &range, int64_t firstRow,
+                             const Misfit &misfit) const;
 
 private:
   Error gatherArray(const RowRange &range, char *out);
   Error gatherTable(const RowRange &range, char *out);
   Error gatherImages(const RowRange &range, char *out);
-  bool fitImages(const cornu_tensor &tensor);
-  Error badNumber(const RowRange &range, int64_t firstRow,
-                  const Misfit &misfit) const;
-
+  CORNU_COLD bool fitImages(const cornu_tensor &tensor);
   int64_t numRows = 0;
   Vector<int64_t> sampleShape;
   cornu_tensor target = {};
@@ -104,8 +106,12 @@ public:
   /// part means the others.
   Error reserveColumns(const char *spec);
 
-  /// Members of a .npz, columns of a .csv with a header, else none.
-  Error parts(const char *spec, Vector<String> &names);
+  /// `name` becomes FILE:NAME if the file of `spec` has a part of that name; an
+  /// error if it has only others, nothing if it has no parts.
+  Error findPart(const char *spec, String &name);
+
+  /// "a, b, c" if the file is a table.
+  Error columnsOf(const char *spec, String &columns);
 
 private:
   enum class Kind { Npy, Npz, Idx, Csv, Png };
@@ -119,6 +125,7 @@ private:
     Vector<String> images;
   };
 
+  static Vector<String> partsOf(const Entry &entry);
   Error entryOf(const String &path, Entry *&entry);
   Error openMember(Entry &entry, const String &part, const char *name,
                    const char *role, Source &source);

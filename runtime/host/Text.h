@@ -70,7 +70,8 @@ private:
 };
 
 inline Error success() { return {}; }
-Error failure(const char *pattern, ...) __attribute__((format(printf, 1, 2)));
+Error failure(const char *pattern, ...)
+    __attribute__((format(printf, 1, 2))) CORNU_COLD;
 
 /// text[begin, end), clamped. (std::string_view::substr can throw.)
 std::string_view slice(std::string_view text, size_t begin,
@@ -81,7 +82,8 @@ bool endsWith(std::string_view text, std::string_view suffix);
 /// The pieces between separators; one piece if there is none.
 Vector<std::string_view> split(std::string_view text, char separator);
 /// "a, b, c"
-String join(const Vector<String> &parts, std::string_view separator = ", ");
+CORNU_COLD String join(const Vector<String> &parts,
+                       std::string_view separator = ", ");
 
 /// The whole of `text` as a number; false if it is none. Correctly rounded;
 /// "nan" and "inf" are numbers.
@@ -91,15 +93,18 @@ bool parseInteger(std::string_view text, int64_t &value);
 bool parseBool(std::string_view text, bool &value);
 
 /// The candidate that `word` is probably a misspelling of, or "".
-String closest(std::string_view word, const Vector<String> &candidates);
+CORNU_COLD String closest(std::string_view word,
+                          const Vector<String> &candidates);
 /// "; did you mean 'X'?" or "".
-String suggestion(std::string_view word, const Vector<String> &candidates);
+CORNU_COLD String suggestion(std::string_view word,
+                             const Vector<String> &candidates);
 
 /// "(32, None, 8)" is written "(32, ?, 8)"; `first` is an extra leading size.
-String shapeText(const int64_t *shape, size_t rank);
-String shapeText(const char *first, const int64_t *shape, size_t rank);
+CORNU_COLD String shapeText(const int64_t *shape, size_t rank);
+CORNU_COLD String shapeText(const char *first, const int64_t *shape,
+                            size_t rank);
 /// "1.5 MB"
-String bytesText(uint64_t bytes);
+CORNU_COLD String bytesText(uint64_t bytes);
 
 } // namespace cornu::runtime
 

@@ -141,10 +141,20 @@ Error parseZip(const char *path, Bytes file, Vector<ZipMember> &members) {
   return success();
 }
 
+// A stored member is read where it lies, batch by batch, and a larger one than
+// this would be read twice for its checksum: from a disk that takes minutes, or
+// never fits into memory. A changed byte is found in what most people have.
+static constexpr uint64_t kChecked = 256 << 20;
+
 Error readMember(const char *path, const ZipMember &member,
                  Vector<char> &memory, Bytes &bytes) {
   if (!member.deflated) {
     bytes = member.data;
+    if (bytes.size <= kChecked &&
+        crc32(0, bytes.data, bytes.size) != member.crc)
+      return failure("%s: the data of member '%s' are damaged: their checksum "
+                     "is wrong; write or copy the file again",
+                     path, member.name.c_str());
     return success();
   }
   // DEFLATE expands at most 1032 times, so a size that a small file claims

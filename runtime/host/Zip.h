@@ -1,7 +1,8 @@
 //===- Zip.h - Arrays in a .npz file --------------------------------------===//
 //
 // A .npz file is a zip of .npy members. Stored ones (numpy.savez) are read
-// where they lie in the mapped file, also when it is larger than memory;
+// where they lie in the mapped file, also when it is larger than memory (then
+// without checking their checksum);
 // deflated ones (numpy.savez_compressed) are decompressed into memory when
 // they are used.
 //

@@ -2,6 +2,8 @@
 #include "runtime/host/Dataset.h"
 #include "Workspace.h"
 
+#include <cmath>
+
 using namespace cornu::runtime;
 
 namespace {
@@ -112,6 +114,21 @@ TEST_F(DatasetTest, Mistakes) {
   EXPECT_EQ(message({"a=t.csv", "b.npy"}, {"t.csv:label"}),
             "t.csv has 3 columns for the input 'a', which takes 2 numbers "
             "(2,); choose columns with FILE:COLUMN,COLUMN");
+  EXPECT_EQ(message({"a=t.csv", "b.npy"}, {"./t.csv"}),
+            "which column of ./t.csv is meant? write --target ./t.csv:COLUMN "
+            "(columns: u, v, b, label)");
+  model.num_inputs = 1;
+  EXPECT_EQ(message({"a=t.csv:u,v"}, {"labl"}),
+            "'labl' is neither a file nor a part of t.csv; did you mean "
+            "'label'? (parts: u, v, b, label)");
+  EXPECT_EQ(message({"t.csv:u,v"}, {"label"}, {"weights"}),
+            "'weights' is neither a file nor a part of t.csv (parts: u, v, b, "
+            "label)");
+  write("twice.csv", "u,y,y\n1,2,3\n");
+  EXPECT_EQ(message({"a.npy"}, {"twice.csv:y"}),
+            "twice.csv has several columns 'y'; choose one by its number from "
+            "0: the first is twice.csv:1");
+  model.num_inputs = 2;
   write("text.npy", npy<float>({3}, {1, 1, 1}));
   EXPECT_EQ(message({"a.npy", "b.npy"}, {"y.npy"}, {"other=text.npy"}),
             "--sample-weight: the model has no sample weight 'other' (it has: "
@@ -137,7 +154,21 @@ TEST_F(DatasetTest, WeightsFromAFileOrByClass) {
   EXPECT_EQ(weights(), (std::vector<float>{3, 1, 0.25f}));
   ASSERT_FALSE(batch.fill(plain, {nullptr, 0, 3})); // validation
   EXPECT_TRUE(weights().empty());
-  EXPECT_TRUE(bool(ClassWeights().parse("0:1")));
+  for (const char *mistake :
+       {"0:1", "4=3", "-1=3", "0=-1", "0=nan", "0=inf", "0=1,0=2"})
+    EXPECT_TRUE(bool(ClassWeights().parse(mistake, 4))) << mistake;
+  EXPECT_FALSE(bool(ClassWeights().parse("4=0"))); // the number is not known
+}
+
+TEST_F(DatasetTest, WeightsThatAreNotFinite) {
+  write("w.npy", npy<double>({3}, {0.5, NAN, 2}));
+  Dataset data;
+  ASSERT_EQ(open(data, {"a.npy", "b.npy"}, {"y.npy"}, {"w.npy"}), "");
+  Batch batch;
+  ASSERT_FALSE(batch.allocate(model, 3, true, true));
+  std::string message = batch.fill(data, {nullptr, 0, 3}).message().c_str();
+  EXPECT_EQ(message.substr(message.rfind('/') + 1),
+            "w.npy: row 1: nan is no weight; it must be finite");
 }
 
 } // namespace

@@ -228,6 +228,43 @@ TEST_F(Reader, NpzWriterAndReaderAgree) {
   EXPECT_EQ(gather<float>("o.npz:a", CORNU_FLOAT32, {3}), a) << message;
   EXPECT_EQ(gather<int32_t>("o.npz", CORNU_INT32, {}), (Ints{7, 8, 9}));
   EXPECT_EQ(files().size(), 1u);
+  std::string changed = read("o.npz");
+  changed[changed.find("\x93NUMPY") + 130] ^= 1;
+  write("o.npz", changed);
+  gather<float>("o.npz:a", CORNU_FLOAT32, {3});
+  EXPECT_EQ(message, "o.npz: the data of member 'a' are damaged: their "
+                     "checksum is wrong; write or copy the file again");
+}
+
+TEST_F(Reader, NpzWithoutMembersOrWithTwoOfOneName) {
+  write("none.npz", "PK\5\6" + std::string(18, '\0'));
+  gather<float>("none.npz", CORNU_FLOAT32, {});
+  EXPECT_EQ(message, "none.npz has no members; write it with numpy.savez");
+  const cornu_tensor tensors[] = {{"x", CORNU_FLOAT32, 0, nullptr, 0},
+                                  {"x", CORNU_FLOAT32, 0, nullptr, 0}};
+  NpzWriter writer;
+  ASSERT_FALSE(writer.create(path("two.npz").c_str(), tensors, 2, 1));
+  ASSERT_FALSE(writer.commit());
+  gather<float>("two.npz:x", CORNU_FLOAT32, {});
+  EXPECT_EQ(message, "two.npz:x: several members have that name; write each "
+                     "array under its own");
+}
+
+// Temporary files go, too.
+TEST_F(Reader, AFileThatShrinksIsNamed) {
+  write("x.npy", std::string(100, 'x'));
+  auto shrink = [&] {
+    handleFileSignals();
+    OutputFile out;
+    MappedFile in;
+    if (out.create(path("o.npy").c_str()) || in.open(path("x.npy").c_str()))
+      return;
+    write("x.npy", "");
+    volatile char byte = in.bytes().data[0];
+    (void)byte;
+  };
+  EXPECT_EXIT(shrink(), testing::ExitedWithCode(1), "x.npy' became shorter");
+  EXPECT_EQ(files().size(), 1u);
 }
 
 TEST_F(Reader, Crc32IsThatOfZip) {
@@ -243,6 +280,10 @@ TEST_F(Reader, OtherFormatsAreRecognized) {
   gather<float>("x.bin", CORNU_FLOAT32, {});
   EXPECT_EQ(message, "x.bin: this is no text, and its format is not known; "
                      "data are .npy, .npz, .csv, .png or IDX");
+  write("words.bin", "hello, world\n");
+  gather<float>("words.bin", CORNU_FLOAT32, {});
+  EXPECT_EQ(message, "words.bin has no rows: only a header line was found; is "
+                     "it a CSV file?");
   write("empty.npy", "");
   gather<float>("empty.npy", CORNU_FLOAT32, {});
   EXPECT_EQ(message, "'empty.npy' is empty");
