@@ -3,6 +3,7 @@
 #include "runtime/host/Interrupt.h"
 #include "runtime/host/ThreadPool.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 
 namespace cornu::runtime {
@@ -91,10 +92,49 @@ static Error dispatch(const cornu_model &model, int argc, char **argv) {
                  suggestion(name, names).c_str(), join(names).c_str());
 }
 
+// Bytes of the character that starts there; 0 if it is not to be printed.
+static size_t printableBytes(std::string_view text) {
+  unsigned char first = static_cast<unsigned char>(text[0]);
+  if (first < 0x80)
+    return first >= 0x20 && first != 0x7f;
+  size_t count = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < count)
+    return 0;
+  for (size_t i = 1; i < count; ++i)
+    if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80)
+      return 0;
+  bool control = first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+  return control ? 0 : count;
+}
+
+// Names from files and the command line may hold anything: bytes that would
+// steer a terminal, or are no UTF-8, become "\\x1b".
+static String printable(std::string_view text) {
+  String result;
+  while (!text.empty()) {
+    size_t count = printableBytes(text);
+    if (count)
+      result += slice(text, 0, count);
+    else
+      result.appendFormat("\\x%02x", static_cast<unsigned char>(text[0]));
+    text.remove_prefix(count ? count : 1);
+  }
+  return result;
+}
+
+// `prog >&-` closes the standard output. The next file to be opened would take
+// its number, and get all that is printed.
+static void openStandardFiles() {
+  for (int descriptor = 0; descriptor < 3; ++descriptor)
+    if (fcntl(descriptor, F_GETFD) < 0)
+      (void)!open("/dev/null", O_RDWR); // takes the lowest number that is free
+}
+
 int run(const cornu_model &model, int argc, char **argv) {
+  openStandardFiles();
   if (Error error = dispatch(model, argc, argv)) {
     // One write, so that the line stays whole beside other programs' output.
-    String line = format("error: %s\n", error.message().c_str());
+    String line = format("error: %s\n", printable(error.message()).c_str());
     fflush(stdout);
     fwrite(line.c_str(), 1, line.size(), stderr);
     return 1;

@@ -29,11 +29,11 @@ static int64_t epochOf(std::string_view line, bool csv) {
   return epoch;
 }
 
-Error EpochLog::keepEpochs(const char *path, int64_t count) {
+Error EpochLog::keepEpochs(int64_t count) {
   String kept;
   {
     MappedFile old;
-    if (Error error = old.open(path))
+    if (Error error = old.open(path.c_str()))
       return error;
     Bytes bytes = old.bytes();
     for (std::string_view line : split({bytes.data, bytes.size}, '\n'))
@@ -44,24 +44,33 @@ Error EpochLog::keepEpochs(const char *path, int64_t count) {
   }
   headerNeeded = kept.empty();
   OutputFile replacement;
-  if (Error error = replacement.create(path))
+  if (Error error = replacement.create(path.c_str()))
     return error;
   if (Error error = replacement.write(kept.c_str(), kept.size()))
     return error;
   return replacement.commit();
 }
 
-Error EpochLog::open(const char *path, int64_t firstEpoch) {
-  csv = endsWith(path, ".csv");
-  if (!csv && !endsWith(path, ".jsonl") && !startsWith(path, "/dev/"))
-    return failure("--log %s: the extension must be .csv or .jsonl", path);
-  struct stat info;
-  bool regular = stat(path, &info) == 0 && S_ISREG(info.st_mode);
-  if (regular && info.st_size > 0)
-    if (Error error = keepEpochs(path, firstEpoch > 0 ? firstEpoch : -1))
-      return error;
+Error EpochLog::open(const char *name, int64_t first) {
+  csv = endsWith(name, ".csv");
+  if (!csv && !endsWith(name, ".jsonl") && !startsWith(name, "/dev/"))
+    return failure("--log %s: the extension must be .csv or .jsonl", name);
+  path = String(name);
+  firstEpoch = first;
   opened = true;
-  return file.open(path);
+  return AppendFile::check(name);
+}
+
+Error EpochLog::begin() {
+  begun = true;
+  struct stat info;
+  // What /dev/stdout leads to has this run's own output by now.
+  bool older = !startsWith(path, "/dev/") && stat(path.c_str(), &info) == 0 &&
+               S_ISREG(info.st_mode) && info.st_size > 0;
+  if (older)
+    if (Error error = keepEpochs(firstEpoch > 0 ? firstEpoch : -1))
+      return error;
+  return file.open(path.c_str());
 }
 
 // Keras leaves room for a validation that may come later.
@@ -73,6 +82,9 @@ static size_t emptyColumns(const Logs &logs) {
 }
 
 Error EpochLog::append(int64_t epoch, const Logs &logs) {
+  if (!begun)
+    if (Error error = begin())
+      return error;
   if (!csv) {
     String line = epochJson(epoch, logs);
     line += '\n';

@@ -17,18 +17,23 @@ String epochJson(int64_t epoch, const Logs &logs);
 
 class EpochLog {
 public:
-  /// Opens or creates the log. Lines of epochs from `firstEpoch` on, which a
-  /// resumed run is going to repeat, are removed; at 0 the log starts anew.
+  /// Checks that the log can be written. With its first line, lines of epochs
+  /// from `firstEpoch` on, which a resumed run repeats, are removed; at 0 the
+  /// log starts anew. Until then an older log stays: training may fail.
   Error open(const char *path, int64_t firstEpoch);
   Error append(int64_t epoch, const Logs &logs);
   Error close();
   bool isOpen() const { return opened; }
 
 private:
-  Error keepEpochs(const char *path, int64_t count);
+  Error begin();
+  Error keepEpochs(int64_t count);
 
   AppendFile file;
+  String path;
+  int64_t firstEpoch = 0;
   bool opened = false;
+  bool begun = false;
   bool csv = false;
   bool headerNeeded = true;
 };

@@ -5,11 +5,16 @@
 namespace cornu::runtime {
 
 /// From now on the first SIGINT or SIGTERM is only noted, so that the batch
-/// can be finished and files put in order; a second one ends the program.
+/// can be finished and files put in order; a second one ends the program. So
+/// is SIGHUP, unless it is ignored (nohup), and a pipe that nobody reads any
+/// more: then `print` notes SIGPIPE.
 void watchInterrupts();
 
+/// Notes a signal, unless one was noted before.
+void noteInterrupt(int signal);
+
 /// The signal that was noted, or 0. The exit code is 128 plus it: 130 after
-/// Ctrl-C.
+/// Ctrl-C, 141 when the reader of the output has gone.
 int pendingInterrupt();
 
 /// Forgets a noted signal (tests run several commands in one process).

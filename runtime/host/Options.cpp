@@ -41,7 +41,9 @@ constexpr Option kOptions[] = {
     {"--checkpoint-every", "N", Fit, "and after every N batches"},
     {"--resume", "F", Fit,
      "go on from a checkpoint, exactly as without the interruption"},
-    {"--log", "F.csv|F.jsonl", Fit, "append a line for each epoch"},
+    {"--log", "F.csv|F.jsonl", Fit,
+     "write a line for each epoch; an older log is replaced at the first one, "
+     "or goes on with --resume"},
     {"--mode", "infer|train", Bench, "what to time (infer)"},
     {"--min-seconds", "S", Bench, "time at least this long (1)"},
     {"--profile", "F.json", Bench,
@@ -104,14 +106,18 @@ Error Arguments::parse(Command command, int argc, char **argv) {
       if (equals != std::string_view::npos)
         return failure("%s takes no value", option->name);
       given.push_back({option, ""});
-    } else if (equals != std::string_view::npos) {
-      given.push_back({option, slice(argument, equals + 1)});
-    } else if (i + 1 < argc) {
-      given.push_back({option, argv[++i]});
-    } else {
+      continue;
+    }
+    std::string_view value;
+    if (equals != std::string_view::npos)
+      value = slice(argument, equals + 1);
+    else if (i + 1 < argc)
+      value = argv[++i];
+    // An empty one comes from a shell's variable that is not set.
+    if (value.empty())
       return failure("%s needs a value: %s %s", option->name, option->name,
                      option->value);
-    }
+    given.push_back({option, value});
   }
   return success();
 }

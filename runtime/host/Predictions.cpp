@@ -27,6 +27,15 @@ Error Predictions::openFile(const String &path, int output) {
   return error;
 }
 
+int Predictions::outputNamed(std::string_view argument) const {
+  size_t equals = argument.find('=');
+  for (int32_t i = 0;
+       equals != std::string_view::npos && i < model->num_outputs; ++i)
+    if (slice(argument, 0, equals) == model->outputs[i].name)
+      return i;
+  return -1;
+}
+
 Error Predictions::open(const cornu_model &described,
                         const Vector<String> &arguments, int64_t numRows) {
   model = &described;
@@ -37,17 +46,24 @@ Error Predictions::open(const cornu_model &described,
       return failure("output '%s' is too large", model->outputs[i].name);
     bytes.push_back(size);
   }
+  Vector<String> paths;
   for (const String &argument : arguments) {
-    std::string_view text = argument;
-    size_t equals = text.find('=');
-    int named = -1;
-    for (int32_t i = 0;
-         equals != std::string_view::npos && i < model->num_outputs; ++i)
-      if (slice(text, 0, equals) == model->outputs[i].name)
-        named = i;
-    String path(named < 0 ? text : slice(text, equals + 1));
+    int named = outputNamed(argument);
+    String path(named < 0
+                    ? std::string_view(argument)
+                    : slice(argument, strlen(model->outputs[named].name) + 1));
+    for (size_t i = 0; i < paths.size(); ++i)
+      if (isSameFile(paths[i].c_str(), path.c_str()))
+        return failure("--output %s and --output %s name the same file; choose "
+                       "two",
+                       arguments[i].c_str(), argument.c_str());
+    paths.push_back(path);
     bool npy = endsWith(path, ".npy"), npz = endsWith(path, ".npz"),
          csv = endsWith(path, ".csv");
+    if (named < 0 && ((npz && archive) || (csv && table)))
+      return failure("--output %s: a %s file takes all outputs, and there is "
+                     "one before it; leave one away",
+                     argument.c_str(), npz ? ".npz" : ".csv");
     if (npz && named < 0) {
       archive = Owned<NpzWriter>::make();
       if (Error error = archive->create(path.c_str(), model->outputs,

@@ -21,6 +21,8 @@ public:
   Error commit();
 
 private:
+  /// Of NAME=FILE; -1 without a name.
+  int outputNamed(std::string_view argument) const;
   Error openFile(const String &path, int output);
   String csvHeader() const;
   void appendCsvRow(String &text, void *const *outputs, int64_t row) const;

@@ -1,8 +1,11 @@
 //===- Progress.cpp - Keras's progress line, logs of an epoch -------------===//
 #include "runtime/host/Progress.h"
+#include "runtime/host/Interrupt.h"
 #include "runtime/host/Options.h"
 #include "runtime/host/Session.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -168,11 +171,16 @@ void Progress::finish(const Logs &logs) {
 }
 
 void print(std::string_view text) {
-  fwrite(text.data(), 1, text.size(), stdout);
-  fflush(stdout);
+  bool written = fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+                 fflush(stdout) == 0;
+  if (!written && errno == EPIPE)
+    noteInterrupt(SIGPIPE);
 }
 
 Error finishOutput() {
+  // After an interrupt the exit code says why; a terminal may be gone, too.
+  if (pendingInterrupt())
+    return success();
   if (fflush(stdout) != 0 || ferror(stdout))
     return failure("cannot write to the standard output; is its disk full?");
   return success();

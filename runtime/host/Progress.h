@@ -61,7 +61,8 @@ private:
   size_t previousWidth = 0;
 };
 
-/// Prints to stdout and flushes.
+/// Prints to stdout and flushes. A pipe that nobody reads counts as an
+/// interrupt: `fit | head` stops as after Ctrl-C.
 void print(std::string_view text);
 /// Flushes stdout; fails if something could not be written, e.g. to a full
 /// disk.

@@ -5,6 +5,7 @@
 #include "runtime/host/Interrupt.h"
 #include "runtime/host/Safetensors.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 namespace cornu::runtime {
@@ -18,21 +19,29 @@ Error Trainer::run() {
   if (Error error = openResults())
     return error;
   watchInterrupts();
-  while (epoch < plan.epochs && !stopped && !pendingInterrupt()) {
+  while (epoch < plan.epochs && !stopped && !unwritten && !pendingInterrupt()) {
     if (plan.epochs > 1 && talks())
       print(format("Epoch %lld/%lld\n", static_cast<long long>(epoch + 1),
                    static_cast<long long>(plan.epochs)));
     Progress progress(plan.display, steps);
     if (Error error = trainEpoch(progress))
       return error;
-    if (!pendingInterrupt())
+    if (!unwritten && !pendingInterrupt())
       if (Error error = endEpoch(progress))
         return error;
   }
+  if (unwritten)
+    return rescue();
   if (epoch < plan.epochs && !stopped)
     return interrupted();
-  clearInterrupt(); // it came when all was done
+  if (pendingInterrupt() != SIGPIPE) // there is an output to write to
+    clearInterrupt();                // it came when all was done
   return finish();
+}
+
+void Trainer::keepFirst(Error error) {
+  if (error && !unwritten)
+    unwritten = std::move(error);
 }
 
 //===----------------------------------------------------------------------===//
@@ -63,7 +72,7 @@ Error Trainer::trainEpoch(Progress &progress) {
   if (step == steps) // resumed between the last batch and the validation
     return session.check(model.metric_results(session.state(), metrics.data(),
                                               session.scratch()));
-  while (step < steps && !pendingInterrupt()) {
+  while (step < steps && !unwritten && !pendingInterrupt()) {
     bool show = progress.due();
     bool wanted = show || step + 1 == steps;
     if (Error error = trainBatch(step, wanted ? metrics.data() : nullptr))
@@ -77,8 +86,7 @@ Error Trainer::trainEpoch(Progress &progress) {
     bool due = plan.checkpointEvery > 0 && step < steps &&
                (epoch * steps + step) % plan.checkpointEvery == 0;
     if (due)
-      if (Error error = saveCheckpoint())
-        return error;
+      keepFirst(saveCheckpoint());
   }
   return success();
 }
@@ -118,8 +126,7 @@ Error Trainer::endEpoch(Progress &progress) {
     print(line);
   }
   if (log.isOpen())
-    if (Error error = log.append(epoch, logs))
-      return error;
+    keepFirst(log.append(epoch, logs));
   if (*plan.earlyStopping) {
     EarlyStopping::Decision decision =
         stopping.epochEnded(epoch, *logs.find(stopping.monitor));
@@ -134,9 +141,9 @@ Error Trainer::endEpoch(Progress &progress) {
   // Synchronizing with the disk takes 20 ms, longer than an epoch of a small
   // model; a crash may cost a second of training.
   bool last = epoch == plan.epochs || stopped;
-  if (!last && now() - checkpointTime < kCheckpointInterval)
-    return success();
-  return saveCheckpoint();
+  if (!unwritten && (last || now() - checkpointTime >= kCheckpointInterval))
+    keepFirst(saveCheckpoint());
+  return success();
 }
 
 Error Trainer::saveCheckpoint() {
@@ -189,10 +196,8 @@ static void useAverages(const cornu_model &model, void *state) {
   }
 }
 
-Error Trainer::finish() {
-  if (stopped && talks())
-    print(
-        format("Epoch %lld: early stopping\n", static_cast<long long>(epoch)));
+// Makes the state what --save writes.
+void Trainer::useLearnt() {
   useAverages(model, session.state());
   if (bestKept) {
     if (talks())
@@ -201,6 +206,13 @@ Error Trainer::finish() {
                    static_cast<long long>(stopping.bestEpoch + 1)));
     restoreWeights(model, bestState.data(), session.state());
   }
+}
+
+Error Trainer::finish() {
+  if (stopped && talks())
+    print(
+        format("Epoch %lld: early stopping\n", static_cast<long long>(epoch)));
+  useLearnt();
   if (*plan.save) {
     if (Error error = saveWeights(plan.save, model, session.state()))
       return error;
@@ -210,13 +222,28 @@ Error Trainer::finish() {
   return log.close();
 }
 
+// A disk is full: the files on the others can still be written.
+Error Trainer::rescue() {
+  const char *checkpoint = saveCheckpoint() ? "" : plan.checkpoint;
+  useLearnt();
+  bool saved = *plan.save && !saveWeights(plan.save, model, session.state());
+  return failure("%s; training ended after batch %lld of epoch %lld, written: "
+                 "%s%s%s",
+                 unwritten.message().c_str(), static_cast<long long>(step),
+                 static_cast<long long>(epoch + 1), saved ? plan.save : "",
+                 saved && *checkpoint ? ", " : "",
+                 saved || *checkpoint ? checkpoint : "nothing");
+}
+
 Error Trainer::interrupted() {
   if (Error error = saveCheckpoint())
     return error;
   if (Error error = log.close())
     return error;
   String line =
-      format("\ninterrupted after batch %lld of epoch %lld; ",
+      format("\n%s after batch %lld of epoch %lld; ",
+             pendingInterrupt() == SIGPIPE ? "nobody reads the output: stopped"
+                                           : "interrupted",
              static_cast<long long>(step), static_cast<long long>(epoch + 1));
   if (*plan.checkpoint)
     line.appendFormat("go on with --resume %s\n", plan.checkpoint);

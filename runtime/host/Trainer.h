@@ -3,6 +3,9 @@
 //   epoch: reset metrics -> batches in a new order -> logs of the training
 //          -> validation -> early stopping -> log, checkpoint
 //
+// A log or checkpoint that cannot be written ends the loop; what else there is
+// to write is written nevertheless, since it took the same hours.
+//
 // The position in this loop (epoch, batch), the state block and early
 // stopping's memory are all that a checkpoint holds; the rest follows from the
 // command line.
@@ -43,6 +46,7 @@ public:
 private:
   // Preparation: TrainingPlan.cpp.
   Error prepare();
+  Error checkNames() const;
   Error openResults();
   Error readPlan();
   Error adoptCheckpoint(const CheckpointHeader &header);
@@ -59,7 +63,10 @@ private:
   Error validate(Logs &logs);
   Error saveCheckpoint();
   Error interrupted();
+  Error rescue();
+  void useLearnt();
   Error finish();
+  void keepFirst(Error error);
   bool talks() const {
     return plan.display == Display::Bar || plan.display == Display::Lines;
   }
@@ -84,6 +91,7 @@ private:
   bool bestKept = false;
   double checkpointTime = 0; ///< of the last one
   EpochLog log;
+  Error unwritten; ///< the first log or checkpoint that could not be written
   // Where the loop is: `step` batches of `epoch` are done.
   int64_t epoch = 0;
   int64_t step = 0;

@@ -56,6 +56,29 @@ Error Trainer::openResults() {
   return *plan.log ? log.open(plan.log, epoch) : success();
 }
 
+// No file may replace another. Weights that training starts from may be
+// replaced by what it learns, and a checkpoint by a later one.
+Error Trainer::checkNames() const {
+  struct File {
+    const char *option, *path;
+  };
+  // The first three are written; three places on is what they may replace.
+  const File files[] = {{"--save", plan.save},
+                        {"--checkpoint", plan.checkpoint},
+                        {"--log", plan.log},
+                        {"--weights", arguments.text("--weights")},
+                        {"--resume", plan.resume}};
+  for (size_t i = 0; i < 3; ++i)
+    for (size_t j = i + 1; j < 5; ++j) {
+      const File &one = files[i], &other = files[j];
+      if (j != i + 3 && *one.path && *other.path &&
+          isSameFile(one.path, other.path))
+        return failure("%s %s and %s %s name the same file; choose two",
+                       one.option, one.path, other.option, other.path);
+    }
+  return success();
+}
+
 Error Trainer::readPlan() {
   struct Integer {
     const char *name;
@@ -84,9 +107,8 @@ Error Trainer::readPlan() {
   plan.log = arguments.text("--log");
   plan.earlyStopping = arguments.text("--early-stopping");
   plan.display = chooseDisplay(arguments);
-  if (*plan.save && std::string_view(plan.save) == plan.checkpoint)
-    return failure("--save and --checkpoint both name '%s'; choose two files",
-                   plan.save);
+  if (Error error = checkNames())
+    return error;
   if (plan.checkpointEvery && !*plan.checkpoint)
     return failure("--checkpoint-every needs --checkpoint F, the file to "
                    "write");
@@ -100,7 +122,10 @@ Error Trainer::readPlan() {
   if (model.num_targets != 1 || model.targets[0].rank > 1)
     return failure("--class-weight needs a model with one target of one class "
                    "per sample");
-  return classWeights.parse(arguments.text("--class-weight"));
+  const cornu_tensor &target = model.targets[0];
+  bool row = target.rank == 1 && target.shape[0] > 1; // one number per class
+  return classWeights.parse(arguments.text("--class-weight"),
+                            row ? target.shape[0] : target.upper_bound);
 }
 
 // What the order of the samples depends on comes from the checkpoint, unless
@@ -160,12 +185,14 @@ Error Trainer::openValidation() {
   if (arguments.has("--validation-input") ||
       arguments.has("--validation-target") ||
       arguments.has("--validation-sample-weight")) {
-    Error error =
-        separateValidation.open(model,
-                                {arguments.all("--validation-input"),
-                                 arguments.all("--validation-target"),
-                                 arguments.all("--validation-sample-weight")},
-                                true);
+    Error error = separateValidation.open(
+        model,
+        {arguments.all("--validation-input"),
+         arguments.all("--validation-target"),
+         arguments.all("--validation-sample-weight"), "--validation-"},
+        true);
+    if (startsWith(error.message(), "--"))
+      return error; // it names the option
     if (error)
       return failure("validation: %s", error.message().c_str());
     validation = &separateValidation;

@@ -96,7 +96,10 @@ TEST_F(EpochLogTest, CsvIsThatOfKerassLogger) {
   EXPECT_EQ(read("l.csv"), "epoch,loss,val_loss\r\n0,0.5,NA\r\n1,0.125,NA\r\n");
   EpochLog fresh;
   ASSERT_FALSE(fresh.open(path("l.csv").c_str(), 0));
-  EXPECT_EQ(read("l.csv"), "");
+  // The old log stays until there is something to put in its place.
+  EXPECT_EQ(read("l.csv"), "epoch,loss,val_loss\r\n0,0.5,NA\r\n1,0.125,NA\r\n");
+  ASSERT_FALSE(fresh.append(0, logsOf({{"loss", 2}})));
+  EXPECT_EQ(read("l.csv"), "epoch,loss,val_loss\r\n0,2,NA\r\n");
 }
 
 TEST_F(EpochLogTest, Jsonl) {

@@ -3,6 +3,7 @@
 #include "Workspace.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace {
 
@@ -79,10 +80,16 @@ TEST_F(ProgramError, LabelsOutOfRange) {
             "label.npy: row 1: 3 is out of range: the model takes integers "
             "from 0 to 2");
   write("ids.npy", npy<int64_t>({2, 2}, {0, 1, -1, 9}));
+  write("t.csv", "a,label\n0,1\n0,3\n");
+  write("good.npy", npy<int64_t>({2, 2}, {0, 1, 1, 9}));
+  EXPECT_EQ(error("one-target fit --input ids=good.npy --input image=image.npy "
+                  "--target t.csv:label"),
+            "t.csv:label: line 3, column 'label': 3 is out of range: the model "
+            "takes integers from 0 to 2");
   EXPECT_EQ(error("one-target predict " + inputs + "--output p.npz"),
             "ids.npy: row 1: -1 is out of range: the model takes integers from "
             "0 to 9");
-  EXPECT_EQ(files().size(), 5u); // neither p.npz nor a temporary file
+  EXPECT_EQ(files().size(), 7u); // neither p.npz nor a temporary file
 }
 
 TEST_F(ProgramError, Weights) {
@@ -107,11 +114,93 @@ TEST_F(ProgramError, FullDisk) {
   EXPECT_EQ(error("regression predict x.npy --output /dev/full"), full);
   std::string fit = "regression fit --input x.npy --target y.npy ";
   EXPECT_EQ(error(fit + "--save /dev/full"), full);
-  EXPECT_EQ(error(fit + "--checkpoint /dev/full"), full);
-  EXPECT_EQ(error(fit + "--log /dev/full"), full);
   EXPECT_EQ(error("regression predict x.npy --output nodir/p.npy"),
             "cannot create 'nodir/p.npy': No such file or directory; check the "
             "path");
+}
+
+// Training ends, and the other files are written.
+TEST_F(ProgramError, ADiskThatFillsWhileTraining) {
+  const char *full = "cannot write '/dev/full': No space left on device; free "
+                     "some space or choose another folder; training ended "
+                     "after batch 0 of epoch 2, written: ";
+  std::string fit = "regression fit --input x.npy --target y.npy --quiet ";
+  ASSERT_EQ(run(fit + "--save whole").code, 0);
+  fit += "--epochs 5 ";
+  EXPECT_EQ(error(fit + "--log /dev/full --save w --checkpoint c"),
+            full + std::string("w, c"));
+  EXPECT_EQ(read("w"), read("whole"));
+  EXPECT_EQ(run(fit + "--resume c").code, 0);
+  EXPECT_EQ(error(fit + "--checkpoint /dev/full --save v"),
+            full + std::string("v"));
+  EXPECT_EQ(read("v"), read("whole"));
+  EXPECT_EQ(error(fit + "--log /dev/full"), full + std::string("nothing"));
+}
+
+// Under whatever names, and before training.
+TEST_F(ProgramError, FilesThatWouldReplaceEachOther) {
+  std::string fit = "regression fit --input x.npy --target y.npy ";
+  ASSERT_EQ(run(fit + "--checkpoint ck --save w").code, 0);
+  symlink("ck", path("link").c_str());
+  fit += "--epochs 1000000000 --quiet ";
+  struct Pair {
+    const char *one, *other;
+  };
+  for (Pair pair : {Pair{"--save q", "--checkpoint ./q"},
+                    {"--save l.csv", "--log ../$(basename $PWD)/l.csv"},
+                    {"--checkpoint l.csv", "--log l.csv"},
+                    {"--save link", "--resume ck"},
+                    {"--checkpoint w", "--weights w"}}) {
+    std::string options = pair.one + std::string(" ") + pair.other;
+    EXPECT_NE(error(fit + options).find("name the same file; choose two"),
+              std::string::npos)
+        << options;
+  }
+}
+
+TEST_F(ProgramError, OutputsThatWouldReplaceEachOther) {
+  write("ids.npy", npy<int64_t>({1, 2}, {0, 1}));
+  write("image.npy", npy<float>({1, 2, 2}, {1, 1, 1, 1}));
+  std::string predict = "classifier predict --input ids.npy --input image.npy ";
+  EXPECT_EQ(error(predict + "--output label=o.npy --output score=./o.npy"),
+            "--output label=o.npy and --output score=./o.npy name the same "
+            "file; choose two");
+  EXPECT_EQ(error(predict + "--output o1.csv --output o2.csv"),
+            "--output o2.csv: a .csv file takes all outputs, and there is one "
+            "before it; leave one away");
+  EXPECT_EQ(error(predict + "--output o1.npz --output o2.npz"),
+            "--output o2.npz: a .npz file takes all outputs, and there is one "
+            "before it; leave one away");
+  EXPECT_EQ(files().size(), 4u);
+}
+
+TEST_F(ProgramError, EmptyValues) {
+  std::string fit = "regression fit --input x.npy --target y.npy ";
+  for (const char *option : {"--save", "--checkpoint", "--log", "--weights"}) {
+    std::string start = option + std::string(" needs a value: ");
+    EXPECT_EQ(error(fit + option + " ''").find(start), 0u);
+    EXPECT_EQ(error(fit + option + "=").find(start), 0u);
+  }
+}
+
+TEST_F(ProgramError, FoldersInsteadOfFiles) {
+  mkdir(path("d").c_str(), 0777);
+  std::string fit = "regression fit --input x.npy --target y.npy ";
+  for (const char *option : {"--weights d", "--resume d"})
+    EXPECT_EQ(error(fit + option), "'d' is a folder; name a file in it");
+}
+
+TEST_F(ProgramError, BytesThatWouldSteerATerminalAreShown) {
+  EXPECT_EQ(
+      error("regression predict \"$(printf 'a\\033[1m\\303\\244\\377')\""),
+      "cannot open 'a\\x1b[1m\xc3\xa4\\xff': No such file or "
+      "directory; check the path");
+}
+
+TEST_F(ProgramError, ValidationNamesItsOptions) {
+  EXPECT_EQ(error("regression fit --input x.npy --target y.npy "
+                  "--validation-input x.npy"),
+            "--validation-target FILE is missing");
 }
 
 // What cannot be written is noticed before the first batch, not after hours.
@@ -135,7 +224,7 @@ TEST_F(ProgramError, PlacesThatCannotBeWritten) {
             "cannot create 'nodir/l.csv': No such file or directory; check the "
             "path");
   EXPECT_EQ(error(fit + "--log d.csv"),
-            "cannot create 'd.csv': Is a directory; name a file in it");
+            "cannot write 'd.csv': Is a directory; name a file in it");
   EXPECT_EQ(error("regression predict x.npy --output nodir/p.csv"),
             "cannot create 'nodir/p.csv': No such file or directory; check the "
             "path");
@@ -162,8 +251,17 @@ TEST_F(ProgramError, DataThatShrinkMeanwhile) {
                             "--epochs 1000000",
                             0, 0, [&] { write("x.npy", ""); });
   EXPECT_EQ(result.code, 1);
-  EXPECT_EQ(result.err, "error: a data file became shorter while it was being "
+  EXPECT_EQ(result.err, "error: 'x.npy' became shorter while it was being "
                         "read; another program has changed it\n");
+}
+
+// `>&-`: no file may get the number of the closed standard output.
+TEST_F(ProgramError, ClosedStandardOutput) {
+  Result result = shell("${M}regression fit --input x.npy --target y.npy "
+                        "--epochs 2 --log l.csv --save w >&- 2>.err");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(read("l.csv").find("epoch,loss"), 0u);
+  EXPECT_EQ(read("l.csv").find("Epoch"), std::string::npos);
 }
 
 TEST_F(ProgramError, FullStandardOutput) {
@@ -176,6 +274,16 @@ TEST_F(ProgramError, FullStandardOutput) {
   EXPECT_EQ(WEXITSTATUS(status), 1);
   EXPECT_EQ(read("err"), "error: cannot write to the standard output; is its "
                          "disk full?\n");
+}
+
+TEST_F(ProgramError, AnOldFileKeepsItsMode) {
+  write("w", "old");
+  chmod(path("w").c_str(), 0600);
+  run("regression fit --input x.npy --target y.npy --save w");
+  struct stat info = {};
+  stat(path("w").c_str(), &info);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  EXPECT_NE(read("w"), "old");
 }
 
 // A file is replaced only by a complete one.

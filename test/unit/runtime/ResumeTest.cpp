@@ -1,6 +1,7 @@
 // Checkpoints: a resumed run is, bit for bit, the uninterrupted one.
 #include "Workspace.h"
 
+#include <cmath>
 #include <csignal>
 
 namespace {
@@ -66,17 +67,20 @@ TEST_F(Resume, AfterCtrlC) {
   EXPECT_TRUE(read("rest.jsonl") == read("whole.jsonl"));
 }
 
-// A kill leaves the checkpoint of the last N batches, in the middle of an
-// epoch.
+// What ends a run without a last checkpoint leaves that of the last N batches,
+// in the middle of an epoch.
 TEST_F(Resume, InTheMiddleOfAnEpoch) {
-  run(fit("--epochs 2 --save whole.safetensors --json"));
-  // 11 batches an epoch; the 13th checkpoint is batch 2 of the second epoch.
-  // Stopping there: the disk is full when the log is to be written.
-  write("y.npy", regressionTargets(103));
-  std::string options = "--epochs 2 --checkpoint c --checkpoint-every 7 ";
-  Result killed = run(fit(options + "--log /dev/full"));
-  EXPECT_EQ(killed.code, 1);
-  Result rest = run(fit("--epochs 2 --resume c --save rest.safetensors"));
+  std::vector<float> weights(103, 1);
+  write("good.npy", npy<float>({103}, weights));
+  weights[41] = NAN;
+  write("bad.npy", npy<float>({103}, weights));
+  std::string options = "--epochs 2 --sample-weight good.npy ";
+  run(fit(options + "--save whole.safetensors"));
+  // With this order, row 41 is refused after the seventh of eleven batches.
+  Result ended = run(fit("--epochs 2 --sample-weight bad.npy --checkpoint c "
+                         "--checkpoint-every 7"));
+  EXPECT_EQ(ended.code, 1);
+  Result rest = run(fit(options + "--resume c --save rest.safetensors"));
   EXPECT_EQ(rest.code, 0) << rest.err;
   EXPECT_EQ(read("rest.safetensors"), read("whole.safetensors"));
 }
@@ -133,6 +137,35 @@ TEST_F(Resume, Mistakes) {
   EXPECT_EQ(message(fit("--checkpoint-every 3")),
             "error: --checkpoint-every needs --checkpoint F, the file to "
             "write\n");
+}
+
+// `fit | head` stops as after Ctrl-C: nobody would see the rest.
+TEST_F(Resume, AfterThePipeBroke) {
+  Result result =
+      shell("{ ${M}" + fit("--epochs 1000000 --checkpoint c 2>.err") +
+            "; echo $? >code; } | head -1 >.out");
+  EXPECT_EQ(result.out, "Epoch 1/1000000\n");
+  EXPECT_EQ(read("code"), "141\n");
+  EXPECT_NE(result.err.find("go on with --resume c\n"), std::string::npos)
+      << result.err;
+  // It broke at the end: everything is written.
+  shell("{ sleep 0.2; ${M}" + fit("--save w 2>.err") +
+        "; echo $? >code; } | true");
+  EXPECT_EQ(read("code"), "141\n");
+  EXPECT_TRUE(exists("w"));
+}
+
+TEST_F(Resume, AfterTheTerminalClosed) {
+  signal(SIGHUP, SIG_DFL); // whoever runs the tests may ignore it
+  Result result = interrupt(fit("--epochs 1000000 --checkpoint c"), SIGHUP, 10);
+  EXPECT_EQ(result.code, 129);
+  EXPECT_TRUE(exists("c"));
+  // nohup: only the SIGTERM ends it.
+  Result kept =
+      shell("trap '' HUP; ${M}" +
+            fit("--epochs 1000000 --quiet 2>.err & sleep 0.2; kill -HUP $!; "
+                "sleep 0.1; kill -TERM $!; wait $!"));
+  EXPECT_EQ(kept.code, 143);
 }
 
 TEST_F(Resume, CtrlCWithoutACheckpoint) {

@@ -74,6 +74,13 @@ Result Workspace::run(const std::string &command,
   return collect(status);
 }
 
+Result Workspace::shell(const std::string &line) const {
+  pid_t child = start(folder, "M=" CORNU_MOCKS "cornu-mock-; " + line);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return collect(status);
+}
+
 Result Workspace::interrupt(const std::string &command, int signal,
                             int milliseconds,
                             const std::function<void()> &then) const {

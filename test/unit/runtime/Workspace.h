@@ -41,6 +41,9 @@ protected:
   /// in the folder.
   /// `before` is a shell command that comes first, "ulimit -f 1;".
   Result run(const std::string &command, const std::string &before = "") const;
+  /// Runs a line of shell in the folder, where $M is "PATH/cornu-mock-"; what
+  /// it redirects to .out and .err is the result's.
+  Result shell(const std::string &line) const;
   /// Starts it, waits for its first output and `milliseconds` more, calls
   /// `then`, sends a signal, and waits for its end.
   Result interrupt(
