@@ -155,8 +155,8 @@ void addDescriptor(ModuleOp module, const ModelDescriptor &model,
     });
   };
   auto scratch = [&](const cornu_scratch &s) {
-    return c.structure(
-        {c.int64(s.fixed), c.int64(s.per_sample), c.int64(s.per_worker)});
+    return c.structure({c.int64(s.fixed), c.int64(s.per_sample),
+                        c.int64(s.per_worker), c.int64(s.most_samples)});
   };
   std::string symbol = model.name + "_model";
   LLVM::GlobalOp global = c.global(symbol, LLVM::Linkage::External, [&] {

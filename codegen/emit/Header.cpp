@@ -90,13 +90,18 @@ private:
   }
 
   void writeScratch(llvm::StringRef entry, const cornu_scratch &scratch) {
-    os << llvm::formatv(
-        "#define {0}_{1}_SCRATCH_BYTES_FOR(batch, workers) \\\n"
-        "  ({2} + {3} * (size_t)(batch) + {4} * (size_t)(workers))\n"
-        "#define {0}_{1}_SCRATCH_BYTES(batch) "
-        "{0}_{1}_SCRATCH_BYTES_FOR(batch, 1)\n",
-        upper, entry, bytes(scratch.fixed), bytes(scratch.per_sample),
-        bytes(scratch.per_worker));
+    // A larger batch is computed in parts.
+    std::string samples = "(size_t)(batch)";
+    if (scratch.most_samples)
+      samples = llvm::formatv("((size_t)(batch) < {0} ? {1} : {0})",
+                              bytes(scratch.most_samples), samples);
+    os << llvm::formatv("#define {0}_{1}_SCRATCH_BYTES_FOR(batch, workers) \\\n"
+                        "  ({2} + {3} * {5} + {4} * (size_t)(workers))\n"
+                        "#define {0}_{1}_SCRATCH_BYTES(batch) "
+                        "{0}_{1}_SCRATCH_BYTES_FOR(batch, 1)\n",
+                        upper, entry, bytes(scratch.fixed),
+                        bytes(scratch.per_sample), bytes(scratch.per_worker),
+                        samples);
   }
 
   void writeSizes() {

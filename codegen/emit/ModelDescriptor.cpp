@@ -2,6 +2,7 @@
 
 #include "codegen/emit/ModelDescriptor.h"
 #include "codegen/IR/Codegen.h"
+#include "codegen/target/Target.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Alignment.h"
@@ -163,6 +164,25 @@ cornu_scratch ModelDescriptor::withUnitWeights(cornu_scratch scratch) {
   return scratch;
 }
 
+/// The samples that a prediction computes together; 0 for any number. What one
+/// kernel writes should still be near when the next reads it, but weights are
+/// read again for each part of a batch: they should not be the larger share.
+static uint64_t samplesAtATime(const ModelDescriptor &model,
+                               const Target &target) {
+  uint64_t perSample = model.predictScratch.per_sample;
+  if (perSample == 0)
+    return 0;
+  // What a core can expect of the caches: its own, and its share of the next.
+  uint64_t near = 4 * uint64_t(target.l2Bytes);
+  uint64_t weights = 0;
+  for (const ModelVariable &variable : model.variables)
+    if (variable.kind == CORNU_TRAINABLE ||
+        variable.kind == CORNU_NON_TRAINABLE)
+      weights += variable.bytes();
+  return std::max<uint64_t>(
+      {near / perSample, llvm::divideCeil(weights, 2 * perSample), 1});
+}
+
 FailureOr<ModelDescriptor> ModelDescriptor::read(ModuleOp module) {
   auto attr = module->getAttrOfType<DictionaryAttr>(modelAttrName);
   if (!attr)
@@ -202,7 +222,7 @@ FailureOr<ModelDescriptor> ModelDescriptor::read(ModuleOp module) {
   uint64_t shared = workspace(CodegenDialect::kSharedWorkspaceAttr);
   auto scratch = [&](StringRef key) {
     auto d = reader.member<DictionaryAttr>(attr, key, path, false);
-    cornu_scratch bytes{0, 0, perWorker};
+    cornu_scratch bytes{0, 0, perWorker, 0};
     if (d) {
       // Never empty: a C array of no elements is an error.
       bytes.fixed = std::max<int64_t>(
@@ -213,6 +233,9 @@ FailureOr<ModelDescriptor> ModelDescriptor::read(ModuleOp module) {
     return bytes;
   };
   model.predictScratch = scratch("predict_scratch");
+  if (attr.get("independent_samples"))
+    model.predictScratch.most_samples =
+        samplesAtATime(model, Target::of(module));
   model.evaluateScratch = scratch("evaluate_scratch");
   model.trainScratch = scratch("train_scratch");
 

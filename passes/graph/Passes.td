@@ -61,6 +61,15 @@ def FoldWeights : Pass<"nn-fold-weights", "::mlir::ModuleOp"> {
   let dependentDialects = ["::cornu::nn::NNDialect"];
 }
 
+def FindIndependentSamples
+    : Pass<"nn-find-independent-samples", "::mlir::func::FuncOp"> {
+  let summary = "mark a @predict whose batch may be cut into parts";
+  let description = [{
+    Sets `nn.independent_samples` where no op sums, compares, moves or counts
+    along the batch, and nothing is recurrent.
+  }];
+}
+
 def Fuse : Pass<"nn-fuse", "::mlir::ModuleOp"> {
   let summary = "group ops into kernels and outline them";
   let description = [{

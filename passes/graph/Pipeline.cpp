@@ -23,6 +23,8 @@ void buildGraphPipeline(OpPassManager &manager, const GraphOptions &options) {
   // Batch normalization into the weights before it
   if (options.inferenceOnly)
     manager.addPass(createFoldWeights());
+  // Which batches may be cut
+  manager.addNestedPass<func::FuncOp>(createFindIndependentSamples());
   // Lists of ops -> lists of kernels
   manager.addPass(createFuse());
   manager.addNestedPass<func::FuncOp>(createCSEPass());

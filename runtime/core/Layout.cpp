@@ -47,10 +47,21 @@ bool variableBytes(const cornu_variable &variable, uint64_t &bytes) {
   return bytesOf(variable.shape, variable.rank, variable.dtype, bytes);
 }
 
+uint64_t samplesOfPart(const cornu_scratch &scratch, uint64_t batch) {
+  uint64_t most = scratch.most_samples;
+  if (most == 0 || batch <= most)
+    return batch;
+  uint64_t parts = (batch - 1) / most + 1;
+  return (batch - 1) / parts + 1;
+}
+
 bool scratchBytes(const cornu_scratch &scratch, uint64_t batch,
                   uint64_t workers, uint64_t &bytes) {
-  uint64_t samples, workspaces;
-  return !__builtin_mul_overflow(scratch.per_sample, batch, &samples) &&
+  uint64_t samples = scratch.most_samples && scratch.most_samples < batch
+                         ? scratch.most_samples
+                         : batch;
+  uint64_t workspaces;
+  return !__builtin_mul_overflow(scratch.per_sample, samples, &samples) &&
          !__builtin_mul_overflow(scratch.per_worker, workers, &workspaces) &&
          !__builtin_add_overflow(scratch.fixed, samples, &bytes) &&
          !__builtin_add_overflow(bytes, workspaces, &bytes);

@@ -31,7 +31,11 @@ bool sampleBytes(const cornu_tensor &tensor, uint64_t &bytes);
 /// Bytes of `variable`; false on overflow.
 bool variableBytes(const cornu_variable &variable, uint64_t &bytes);
 
-/// fixed + per_sample * batch + per_worker * workers; false on overflow.
+/// The samples of a batch that an entry computes together: parts are of equal
+/// size, but for the last.
+uint64_t samplesOfPart(const cornu_scratch &scratch, uint64_t batch);
+
+/// fixed + per_sample * samples + per_worker * workers; false on overflow.
 bool scratchBytes(const cornu_scratch &scratch, uint64_t batch,
                   uint64_t workers, uint64_t &bytes);
 

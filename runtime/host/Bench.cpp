@@ -253,7 +253,10 @@ Error benchCommand(const cornu_model &model, const Arguments &arguments) {
       return error;
     printTiming(model, arguments, mode, size, timing);
     return profile ? profileRuns(model, arguments, roofline,
-                                 train ? "train_step" : "predict", size,
+                                 train ? "train_step" : "predict",
+                                 train ? size
+                                       : int64_t(samplesOfPart(
+                                             model.predict_scratch, size)),
                                  seconds, step)
                    : success();
   };

@@ -130,6 +130,7 @@ static String jsonScratch(const cornu_scratch &scratch) {
       .add("fixed", int64_t(scratch.fixed))
       .add("per_sample", int64_t(scratch.per_sample))
       .add("per_worker", int64_t(scratch.per_worker))
+      .add("most_samples", int64_t(scratch.most_samples))
       .text();
 }
 

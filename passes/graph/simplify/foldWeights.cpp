@@ -256,6 +256,9 @@ void FoldWeights::storeValues(func::FuncOp function, const Weights &weights) {
                  !isWeight(user->getResult(0), weights);
         }))
       folded.push_back(&op);
+  // One may be part of another: all are evaluated before any is replaced.
+  for (Operation *op : folded)
+    evaluator.evaluate(op->getResult(0));
   for (Operation *op : folded) {
     auto type = nn::tensorType(op->getResult(0));
     std::string name = "folded/" + std::to_string(count++);

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-#define CORNU_ABI_VERSION 2u
+#define CORNU_ABI_VERSION 3u
 /* Every block that the caller provides starts at a multiple of this. */
 #define CORNU_ALIGNMENT 64u
 
@@ -96,12 +96,15 @@ typedef struct cornu_profile {
 } cornu_profile;
 
 /* Bytes of scratch memory that an entry point needs:
- *   fixed + per_sample * batch + per_worker * workers
- * where workers is what cornu_worker_count() returns (1 without a pool). */
+ *   fixed + per_sample * samples + per_worker * workers
+ * where workers is what cornu_worker_count() returns (1 without a pool), and
+ * samples the batch or, if that is less and not zero, most_samples: a larger
+ * batch is computed in parts. */
 typedef struct cornu_scratch {
   uint64_t fixed;
   uint64_t per_sample;
   uint64_t per_worker;
+  uint64_t most_samples;
 } cornu_scratch;
 
 /* Status codes of the entry points. */

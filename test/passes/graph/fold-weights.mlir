@@ -30,5 +30,21 @@ func.func @predict(%x: tensor<?x5x1xf32>) -> tensor<?x5x2xf32> {
   return %3 : tensor<?x5x2xf32>
 }
 
+// A value that is read on its own and part of another.
+// CHECK: nn.variable non_trainable @"folded/2"
+// CHECK: nn.variable non_trainable @"folded/3"
+// CHECK-LABEL: func.func @partly
+// CHECK: nn.read @"folded/2"
+// CHECK: nn.read @"folded/3"
+func.func @partly(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
+  %b = nn.read @bias : tensor<2xf32>
+  %g = nn.read @gamma : tensor<2xf32>
+  %0 = nn.multiply %b, %g : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
+  %1 = nn.subtract %b, %0 : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
+  %2 = nn.multiply %x, %0 : (tensor<?x2xf32>, tensor<2xf32>) -> tensor<?x2xf32>
+  %3 = nn.add %2, %1 : (tensor<?x2xf32>, tensor<2xf32>) -> tensor<?x2xf32>
+  return %3 : tensor<?x2xf32>
+}
+
 // CHECK: "folded/0": "0x04000000000000400000C040"
 // CHECK: "folded/1": "0x040000000000004000002040"

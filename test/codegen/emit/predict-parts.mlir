@@ -1,0 +1,26 @@
+// RUN: rm -rf %t && mkdir -p %t
+// RUN: sed 's/per_sample = 32 : i64}}/per_sample = 67108864 : i64}, independent_samples}/' %S/entry-points.mlir > %t/tiny.mlir
+// RUN: cornu-opt %t/tiny.mlir --codegen-entry-points | FileCheck %s
+// RUN: cornu compile %t/tiny.mlir -c -o %t/tiny.o
+// RUN: FileCheck %s --input-file=%t/tiny.h --check-prefix=HEADER
+// RUN: %cc -std=c99 -Wall -Wextra -Werror -pedantic -I%t %S/Inputs/tiny.c %t/tiny.o -o %t/tiny
+// RUN: %t/tiny | FileCheck %s --check-prefix=OUTPUT
+
+// Where samples are independent, a batch is predicted in parts that the caches
+// hold: here one sample of 64 MiB at a time.
+
+// CHECK-LABEL: llvm.func @tiny_predict(
+// CHECK: %[[MOST:.*]] = llvm.mlir.constant(1 : i64) : i64
+// CHECK: llvm.sub %[[MOST]]
+// CHECK: llvm.udiv %{{.*}}, %[[MOST]]
+// CHECK: %[[SIZE:.*]] = llvm.udiv
+// CHECK: scf.for %[[FIRST:.*]] = %{{.*}} to %arg2 step %[[SIZE]]
+// CHECK: %[[LEFT:.*]] = llvm.sub %arg2, %[[FIRST]]
+// CHECK: llvm.intr.umin(%[[SIZE]], %[[LEFT]])
+// CHECK: func.call @predict(
+
+// HEADER: ((size_t)(batch) < ((size_t)1u) ? (size_t)(batch) : ((size_t)1u))
+
+// OUTPUT: 0.761594 0.964028 0.995055 0.999329
+// OUTPUT-NEXT: batch 0: 1
+// OUTPUT-NEXT: scratch for 10: 67108928
