@@ -110,6 +110,10 @@ llvm::Error run(const std::string &program,
   }
   if (auto text = llvm::MemoryBuffer::getFile(log->path()))
     message += (*text)->getBuffer().rtrim().str();
+  std::string full =
+      std::make_error_code(std::errc::no_space_on_device).message();
+  if (llvm::StringRef(message).contains(full))
+    message += "\nfree space there, or choose a file on another disk";
   return error("linking with '" + program + "' failed: " + message);
 }
 

@@ -148,5 +148,7 @@ std::string cornu::frontend::writeZip(llvm::StringRef path,
   if (!error.empty())
     fs::remove(temporary);
   llvm::sys::DontRemoveFileOnSignal(temporary);
-  return error.empty() ? "" : "cannot write the file: " + error;
+  return error.empty() ? ""
+                       : "cannot write the file: " + error +
+                             "; choose another, where there is space";
 }

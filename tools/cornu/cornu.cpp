@@ -12,11 +12,14 @@
 #include "mlir/Support/Timing.h"
 #include "tools/cornu/Commands.h"
 #include "tools/cornu/Outputs.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
+#include <csignal>
+#include <optional>
 
 using namespace cornu;
 using namespace cornu::tools;
@@ -136,8 +139,23 @@ static int runCommand(int argc, char **argv) {
   return 1;
 }
 
+/// What the caller has us ignore, as nohup does, stays ignored: LLVM's handlers
+/// would remove the files that are being written.
+static void initializeLLVM(std::optional<llvm::InitLLVM> &init, int &argc,
+                           char **&argv) {
+  constexpr int signals[] = {SIGHUP, SIGINT, SIGTERM};
+  struct sigaction before[std::size(signals)];
+  for (auto [signal, action] : llvm::zip_equal(signals, before))
+    sigaction(signal, nullptr, &action);
+  init.emplace(argc, argv);
+  for (auto [signal, action] : llvm::zip_equal(signals, before))
+    if (action.sa_handler == SIG_IGN)
+      sigaction(signal, &action, nullptr);
+}
+
 int main(int argc, char **argv) {
-  llvm::InitLLVM init(argc, argv);
+  std::optional<llvm::InitLLVM> init;
+  initializeLLVM(init, argc, argv);
   mlir::registerAsmPrinterCLOptions();
   mlir::registerMLIRContextCLOptions();
   mlir::registerPassManagerCLOptions();
