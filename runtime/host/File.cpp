@@ -40,11 +40,15 @@ bool isFolder(const char *path) {
   return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-// What lies before the last part of the path.
-static String folderOf(std::string_view path) {
-  while (!path.empty() && path.back() != '/')
-    path.remove_suffix(1);
-  return path.empty() ? "." : path;
+// The last part of the path, and what lies before it.
+static const char *nameOf(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+static String folderOf(const char *path) {
+  String folder(slice(path, 0, size_t(nameOf(path) - path)));
+  return folder.empty() ? "." : folder;
 }
 
 bool isSameFile(const char *one, const char *other) {
@@ -54,7 +58,7 @@ bool isSameFile(const char *one, const char *other) {
     return false; // two pipes do not replace each other
   if (missing == 2) {
     String folders[] = {folderOf(one), folderOf(other)};
-    if (strcmp(basename(one), basename(other)) != 0 ||
+    if (strcmp(nameOf(one), nameOf(other)) != 0 ||
         stat(folders[0].c_str(), &a) != 0 || stat(folders[1].c_str(), &b) != 0)
       return false;
   }
@@ -243,8 +247,8 @@ Error OutputFile::commit() {
     return failed("create");
   temporary.clear();
   // The new name itself must survive a power cut too.
-  int directory =
-      ::open(folderOf(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int directory = ::open(folderOf(target.c_str()).c_str(),
+                         O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory >= 0) {
     fsync(directory);
     close(directory);

@@ -264,7 +264,7 @@ bool inflate(Bytes compressed, char *out, uint64_t size) {
 
 // Eight bytes at a time, with tables[k][b] the checksum of b and k zeros: 2.5
 // GB/s, for data are checked before they are used. The tables are computed,
-// since the code is a fiftieth of their size.
+// which takes 0.1 KB of code instead of 8.
 static uint32_t tables[8][256];
 
 CORNU_COLD static void fillTables() {
