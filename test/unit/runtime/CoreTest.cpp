@@ -90,6 +90,20 @@ TEST(Layout, SizesDoNotOverflow) {
   EXPECT_EQ(bytes, 1u);
 }
 
+TEST(Layout, LargeBatchesAreComputedInParts) {
+  cornu_scratch scratch = scratchOf(100, 8, 64);
+  EXPECT_EQ(samplesOfPart(scratch, 32), 32u);
+  scratch.most_samples = 9;
+  EXPECT_EQ(samplesOfPart(scratch, 9), 9u);
+  EXPECT_EQ(samplesOfPart(scratch, 10), 5u); // two equal parts, not 9 + 1
+  EXPECT_EQ(samplesOfPart(scratch, 32), 8u);
+  uint64_t bytes = 0;
+  EXPECT_TRUE(scratchBytes(scratch, 32, 2, bytes));
+  EXPECT_EQ(bytes, 100u + 8 * 9 + 64 * 2);
+  EXPECT_TRUE(scratchBytes(scratch, 4, 2, bytes));
+  EXPECT_EQ(bytes, 100u + 8 * 4 + 64 * 2);
+}
+
 /// A model with one variable, for the header of a checkpoint.
 struct TinyModel {
   int64_t shape[1] = {4};
