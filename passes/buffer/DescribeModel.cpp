@@ -112,7 +112,7 @@ DictionaryAttr Description::build() {
       batch = type.getDimSize(0);
   }
   model.set("fixed_batch", b.getI64IntegerAttr(batch));
-  if (predict->hasAttr("nn.independent_samples") && batch == 0)
+  if (predict && predict->hasAttr("nn.independent_samples") && batch == 0)
     model.set("independent_samples", b.getUnitAttr());
   model.set("state_bytes", module->getAttr(kStateBytesAttr));
   model.set("gradient_bytes", module->getAttr(kGradientBytesAttr));
