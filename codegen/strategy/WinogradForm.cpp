@@ -151,10 +151,13 @@ WinogradAttr chooseWinograd(MLIRContext *context, const WinogradForm &form,
                             int64_t mr, const Target &target) {
   WinogradAttr best;
   const int64_t width = target.lanes(), bytes = sizeof(float);
-  if (form.channels % width || form.lanes % width || form.channels < 16 ||
-      form.lanes < 16)
+  if (form.channels < 8 || form.lanes < 8)
     return best;
-  const double pairs = double(form.channels) * form.lanes;
+  // The elements of the vectors that an extent takes, as if all were full.
+  auto filled = [&](int64_t extent) {
+    return (extent / width + llvm::popcount(uint64_t(extent % width))) * width;
+  };
+  const double pairs = double(form.channels) * llvm::alignTo(form.lanes, width);
   // A tile of one vector's width loads a broadcast for each multiply-add.
   const double perCycle =
       double(target.fmaPorts) * width * (form.lanes < 2 * width ? 0.65 : 1.0);
@@ -184,7 +187,7 @@ WinogradAttr chooseWinograd(MLIRContext *context, const WinogradForm &form,
     const int64_t blocks = form.channels / channels * (form.lanes / lanes);
     // A vector's transform takes some nine cycles for each point of the patch:
     // a load, a store, three additions, and its part of the epilogue.
-    double transformed = patches * channels + squares * lanes;
+    double transformed = patches * filled(channels) + squares * filled(lanes);
     // With parts, a tile begins anew for each run of terms: as if it had two
     // terms more for the channels of one.
     double start =

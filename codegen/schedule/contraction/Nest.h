@@ -153,7 +153,9 @@ private:
   void transformChannels(const Winograd &plan, mlir::Value first, int64_t down,
                          int64_t across);
   llvm::SmallVector<mlir::Value> transformPart(const Winograd &plan,
-                                               mlir::Value offset, int64_t down,
+                                               mlir::Value offset,
+                                               mlir::OpFoldResult stride,
+                                               unsigned count, int64_t down,
                                                int64_t across);
   // WinogradSquares.cpp
   WinogradSource squaresIn(const Winograd &plan, unsigned number);
@@ -171,8 +173,9 @@ private:
   void transformInto(const Winograd &plan, const WinogradSource &source,
                      llvm::ArrayRef<mlir::Value> loops,
                      const TransformMatrix &matrix, mlir::Value target,
-                     mlir::Value at, int64_t step);
+                     mlir::Value number, int64_t row, int64_t step);
   mlir::Value isBelow(mlir::Value index, int64_t bound);
+  mlir::Value zeroOf(unsigned lanes);
   void finishSums(const Winograd &plan, llvm::ArrayRef<mlir::Value> sums,
                   int64_t side, llvm::ArrayRef<mlir::Value> high,
                   llvm::ArrayRef<mlir::Value> first,
@@ -186,7 +189,7 @@ private:
                mlir::Value out, int64_t rows, unsigned vectors,
                mlir::Value count);
   void finishTaps(const Winograd &plan, mlir::Value channel, mlir::Value lane,
-                  mlir::Value sums);
+                  unsigned piece, mlir::Value sums);
 
   // Tile.cpp and Reduce.cpp
   void emitTile(const RowTile &tile, const LaneTile &lanes);

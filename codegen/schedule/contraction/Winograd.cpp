@@ -58,23 +58,27 @@ std::optional<ContractionNest::Winograd> ContractionNest::planWinograd() {
   Winograd plan;
   plan.strategy = strategy.getWinograd();
   std::optional<WinogradForm> window = WinogradForm::of(root, form);
-  if (!plan.strategy || !window || !fusion.startsAtZero ||
-      window->channels % width || window->lanes % width ||
-      strategy.getNr() % width)
+  if (!plan.strategy || !window || !fusion.startsAtZero)
     return std::nullopt;
   auto transform = WinogradTransform::of(plan.strategy.getSide(), window->taps,
                                          plan.strategy.getTaps());
   if (!transform)
     return std::nullopt;
-  if (!window->forKernel) {
-    const LinearView &weights = views[form.right];
-    if (copies[form.right] || (weights.stride(form.lane) != 1 &&
-                               weights.stride(window->channel) != 1))
+  if (!window->forKernel && copies[form.right])
+    return std::nullopt;
+  if (window->forKernel) {
+    // Blocks are equal, and of full vectors where there are several.
+    int64_t channels = plan.strategy.getChannels(),
+            lanes = plan.strategy.getLanes();
+    if (channels <= 0 || lanes <= 0 || window->channels % channels ||
+        window->lanes % lanes || (lanes < window->lanes && lanes % width))
       return std::nullopt;
   }
   plan.form = *window;
   plan.transform = *transform;
   plan.side = transform->side;
+  plan.lanes = llvm::alignTo(window->lanes, width);
+  plan.nr = llvm::alignTo(strategy.getNr(), width);
   plan.points = transform->patch * transform->patch;
   plan.parts = transform->parts.size();
   plan.total = math.constant(1);
@@ -155,7 +159,7 @@ void ContractionNest::emitWinograd(Winograd &plan) {
   auto task = [&](Value index, Value worker) {
     startWorkspace(worker);
     const WinogradForm &window = plan.form;
-    allocatePoints(plan, window.channels, window.lanes);
+    allocatePoints(plan, window.channels, plan.lanes);
     Value count = startSquares(plan, math.mul(index, plan.squares));
     forRange(math.constant(0), math.constant(plan.points), 1,
              [&](Value point) { multiplyPoint(plan, point, count); });
@@ -198,7 +202,7 @@ Value ContractionNest::startSquares(Winograd &plan, Value first) {
         squareIndices(plan, math.add(plan.firstPatch, patch),
                       {plan.patchesOf(0), plan.patchesOf(1)});
     transformInto(plan, plan.patchSource, loops, plan.transform.input,
-                  plan.transformed, math.mul(patch, plan.patchSource.channels),
+                  plan.transformed, patch, plan.patchSource.channels,
                   plan.patchStep);
   });
   return count;
@@ -212,7 +216,7 @@ Value ContractionNest::startSquares(Winograd &plan, Value first) {
 /// Rows beyond `count` are computed from what the workspace holds, and unread.
 void ContractionNest::multiplyPoint(const Winograd &plan, Value point,
                                     Value count) {
-  int64_t lanes = plan.form.lanes, mr = strategy.getMr(), nr = strategy.getNr();
+  int64_t lanes = plan.lanes, mr = strategy.getMr(), nr = plan.nr;
   Value right = math.mul(point, plan.pointWeights());
   Value out = math.mul(point, plan.productStep);
   auto panel = [&](Value start, int64_t columns) {

@@ -43,6 +43,8 @@ struct ContractionNest::Winograd {
   WinogradAttr strategy;
   WinogradTransform transform;
   int64_t side = 0, points = 0;     ///< of a square; of a patch
+  int64_t lanes = 0;                ///< with those that fill the last vector
+  int64_t nr = 0;                   ///< of the register tile: full vectors
   int64_t parts = 1;                ///< of a side of the window
   int64_t squares = 0, patches = 0; ///< of a block, at most
   int64_t squaresOf[2] = {0, 0};    ///< of an image, along each axis
@@ -65,7 +67,7 @@ struct ContractionNest::Winograd {
     return elements + width;
   }
   /// Elements of U for a point.
-  int64_t pointWeights() const { return terms() * form.lanes; }
+  int64_t pointWeights() const { return terms() * lanes; }
   /// How far the patch of the last part is from that of the first.
   int64_t reach() const { return (parts - 1) * (patchesOf(1) + 1); }
 };

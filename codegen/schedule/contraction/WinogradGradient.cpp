@@ -31,7 +31,8 @@ static constexpr int64_t kLeastBlocks = 4;
 void ContractionNest::emitWinogradGradient(Winograd &plan) {
   const WinogradForm &window = plan.form;
   int64_t channels = plan.strategy.getChannels(),
-          lanes = plan.strategy.getLanes();
+          lanes = plan.strategy.getLanes(),
+          row = llvm::alignTo(lanes, width); // of S and E
   Value blocks = math.ceilDiv(plan.total, plan.squares);
   Value blocksPerSum = math.ceilDiv(blocks, plan.strategy.getSums());
   blocksPerSum = math.max(blocksPerSum, math.constant(kLeastBlocks));
@@ -71,15 +72,13 @@ void ContractionNest::emitWinogradGradient(Winograd &plan) {
         math.mul(math.div(block, math.constant(across)), channels);
     plan.squareSource.firstChannel =
         math.mul(math.rem(block, math.constant(across)), lanes);
-    allocatePoints(plan, channels, lanes);
+    allocatePoints(plan, channels, row);
     int64_t taskElements =
-        plan.points * plan.parts * plan.parts * channels * lanes;
+        plan.points * plan.parts * plan.parts * channels * row;
     Value at = math.mul(index, taskElements);
-    Value zero = arith::ConstantOp::create(
-        builder, loc, builder.getZeroAttr(VectorType::get({width}, element)));
     forRange(math.constant(0), math.constant(taskElements), width,
              [&](Value i) {
-               vector::StoreOp::create(builder, loc, zero, plan.kernel,
+               vector::StoreOp::create(builder, loc, zeroOf(width), plan.kernel,
                                        ValueRange{math.add(at, i)});
              });
     Value first = math.mul(sum, blocksPerSum);
@@ -90,8 +89,8 @@ void ContractionNest::emitWinogradGradient(Winograd &plan) {
         SmallVector<Value> loops = squareIndices(
             plan, math.add(plan.firstSquare, square), plan.squaresOf);
         transformInto(plan, plan.squareSource, loops,
-                      plan.transform.output.transposed(), plan.products,
-                      math.mul(square, lanes), plan.productStep);
+                      plan.transform.output.transposed(), plan.products, square,
+                      row, plan.productStep);
       });
       forRange(math.constant(0), math.constant(plan.points), 1,
                [&](Value point) { addProducts(plan, point, count, at); });
@@ -99,8 +98,10 @@ void ContractionNest::emitWinogradGradient(Winograd &plan) {
   });
   parallel(math.constant(window.channels), [&](Value channel) {
     plan.square = allocate(window.taps * window.taps * width);
-    forRange(math.constant(0), math.constant(window.lanes), width,
-             [&](Value lane) { finishTaps(plan, channel, lane, sums); });
+    forSpan(math.constant(0), math.constant(window.lanes),
+            [&](Value lane, unsigned piece) {
+              finishTaps(plan, channel, lane, piece, sums);
+            });
   });
 }
 
@@ -108,7 +109,8 @@ void ContractionNest::emitWinogradGradient(Winograd &plan) {
 void ContractionNest::addProducts(const Winograd &plan, Value point,
                                   Value count, Value at) {
   int64_t channels = plan.patchSource.channels,
-          lanes = plan.squareSource.channels, nr = strategy.getNr();
+          lanes = llvm::alignTo(plan.squareSource.channels, width),
+          nr = plan.nr;
   // Tiles of equal height, but for the last.
   int64_t mr =
       llvm::divideCeil(channels, llvm::divideCeil(channels, strategy.getMr()));
@@ -156,7 +158,7 @@ void ContractionNest::addTile(const Winograd &plan, Value left, Value right,
                               Value out, int64_t rows, unsigned vectors,
                               Value count) {
   int64_t channels = plan.patchSource.channels,
-          lanes = plan.squareSource.channels;
+          lanes = llvm::alignTo(plan.squareSource.channels, width);
   auto vectorType = VectorType::get({width}, element);
   SmallVector<Value> places, sums;
   for (int64_t r = 0; r < rows; ++r)
@@ -213,22 +215,22 @@ void ContractionNest::addTile(const Winograd &plan, Value left, Value right,
     vector::StoreOp::create(builder, loc, sum, plan.kernel, ValueRange{place});
 }
 
-/// The window of one channel and the lanes from `lane` on.
+/// The window of one channel and `piece` lanes from `lane` on.
 void ContractionNest::finishTaps(const Winograd &plan, Value channel,
-                                 Value lane, Value sums) {
+                                 Value lane, unsigned piece, Value sums) {
   const WinogradForm &window = plan.form;
   int64_t channels = plan.strategy.getChannels(),
-          lanes = plan.strategy.getLanes(), patch = plan.transform.patch;
-  auto vectorType = VectorType::get({width}, element);
-  int64_t partElements = channels * lanes,
+          lanes = plan.strategy.getLanes(), patch = plan.transform.patch,
+          row = llvm::alignTo(lanes, width);
+  auto vectorType = VectorType::get({piece}, element);
+  int64_t partElements = channels * row,
           pointElements = plan.parts * plan.parts * partElements;
   // The place in a partial sum of the first point and part.
   Value block = math.add(math.mul(math.div(channel, math.constant(channels)),
                                   window.lanes / lanes),
                          math.div(lane, math.constant(lanes)));
   Value at = math.mul(block, plan.points * pointElements);
-  at =
-      math.add(at, math.mul(math.rem(channel, math.constant(channels)), lanes));
+  at = math.add(at, math.mul(math.rem(channel, math.constant(channels)), row));
   at = math.add(at, math.rem(lane, math.constant(lanes)));
 
   SmallVector<Value> taps(window.taps * window.taps);

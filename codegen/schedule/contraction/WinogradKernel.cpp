@@ -8,10 +8,12 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
-/// The transform of one part of the window, for the vector of weights at
-/// `offset` of each tap: points by rows.
+/// The transform of one part of the window, for `count` weights from `offset`
+/// on of each tap, `stride` apart: points by rows.
 SmallVector<Value> ContractionNest::transformPart(const Winograd &plan,
-                                                  Value offset, int64_t down,
+                                                  Value offset,
+                                                  OpFoldResult stride,
+                                                  unsigned count, int64_t down,
                                                   int64_t across) {
   const WinogradForm &window = plan.form;
   const LinearView &weights = views[form.right];
@@ -29,9 +31,7 @@ SmallVector<Value> ContractionNest::transformPart(const Winograd &plan,
         at = math.add(at,
                       math.mul(math.constant(tap), weights.strides[axis.tap]));
       }
-      taps.push_back(vector::LoadOp::create(builder, loc,
-                                            VectorType::get({width}, element),
-                                            weights.buffer, ValueRange{at}));
+      taps.push_back(loadLanes(weights.buffer, at, stride, count));
     }
   return transformSquare(builder, loc, parts[0]->kernel, parts[1]->kernel,
                          taps);
@@ -57,8 +57,8 @@ void ContractionNest::transformKernel(Winograd &plan) {
       for (int64_t across = 0; across < plan.parts; ++across)
         transformChannels(plan, first, down, across);
   };
-  Value tasks = math.constant(channels / width);
-  if (channels == width)
+  Value tasks = math.constant(llvm::divideCeil(channels, width));
+  if (channels <= width)
     return task(math.constant(0), math.constant(0));
   ParallelOp::create(builder, loc, tasks, Value(),
                      [&](OpBuilder &, Location, Value index, Value worker) {
@@ -72,6 +72,7 @@ void ContractionNest::transformChannels(const Winograd &plan, Value first,
   const WinogradForm &window = plan.form;
   const LinearView &weights = views[form.right];
   int64_t lanes = window.lanes, patch = plan.transform.patch;
+  OpFoldResult one = builder.getIndexAttr(1);
   auto vectorType = VectorType::get({width}, element);
   int64_t part = down * plan.parts + across;
   size_t rows = plan.transform.parts[down].kernel.rows;
@@ -83,9 +84,9 @@ void ContractionNest::transformChannels(const Winograd &plan, Value first,
   };
   // Where lanes [lane, lane + width) of a channel stand within a point.
   auto place = [&](Value channel, Value lane) {
-    Value nr = math.constant(strategy.getNr());
+    Value nr = math.constant(plan.nr);
     Value panel = math.mul(math.div(lane, nr), nr);
-    Value inPanel = math.min(nr, math.sub(math.constant(lanes), panel));
+    Value inPanel = math.min(nr, math.sub(math.constant(plan.lanes), panel));
     Value term = math.add(channel, part * window.channels);
     return math.add(
         math.add(math.mul(panel, plan.terms()), math.mul(term, inPanel)),
@@ -98,18 +99,39 @@ void ContractionNest::transformChannels(const Winograd &plan, Value first,
   };
   Value base =
       math.add(weights.base, math.mul(first, weights.strides[window.channel]));
-  bool alongLanes = weights.stride(form.lane) == 1;
+  // Vectors along the channels are transposed, where they are full.
+  bool transposes = weights.stride(form.lane) != 1 &&
+                    weights.stride(window.channel) == 1 &&
+                    window.channels % width == 0 && lanes % width == 0;
+  if (!transposes) {
+    Value count = math.min(math.constant(width),
+                           math.sub(math.constant(window.channels), first));
+    return forRange(math.constant(0), count, 1, [&](Value c) {
+      Value row = math.add(base, math.mul(c, weights.strides[window.channel]));
+      Value channel = math.add(first, c);
+      forSpan(math.constant(0), math.constant(lanes),
+              [&](Value lane, unsigned piece) {
+                Value offset =
+                    math.add(row, math.mul(lane, weights.strides[form.lane]));
+                Value at = place(channel, lane);
+                for (auto [i, value] : llvm::enumerate(
+                         transformPart(plan, offset, weights.strides[form.lane],
+                                       piece, down, across)))
+                  store(value, pointOf(math.constant(i)), at);
+              });
+      // Lanes that only fill the last vector are zero.
+      forSpan(math.constant(lanes), math.constant(plan.lanes),
+              [&](Value lane, unsigned piece) {
+                Value zero = arith::ConstantOp::create(
+                    builder, loc,
+                    builder.getZeroAttr(VectorType::get({piece}, element)));
+                Value at = place(channel, lane);
+                for (size_t i = 0; i < rows * columns; ++i)
+                  store(zero, pointOf(math.constant(i)), at);
+              });
+    });
+  }
   forRange(math.constant(0), math.constant(lanes), width, [&](Value lane) {
-    if (alongLanes)
-      return forRange(math.constant(0), math.constant(width), 1, [&](Value c) {
-        Value offset = math.add(math.add(base, lane),
-                                math.mul(c, weights.strides[window.channel]));
-        Value at = place(math.add(first, c), lane);
-        for (auto [i, value] :
-             llvm::enumerate(transformPart(plan, offset, down, across)))
-          store(value, pointOf(math.constant(i)), at);
-      });
-    // Vectors along the channels: a square of them is transposed.
     workspaceUsed = 0;
     Value block = allocate(rows * columns * width * width);
     auto inBlock = [&](Value i, Value l) {
@@ -118,8 +140,8 @@ void ContractionNest::transformChannels(const Winograd &plan, Value first,
     forRange(math.constant(0), math.constant(width), 1, [&](Value l) {
       Value offset = math.add(
           base, math.mul(math.add(lane, l), weights.strides[form.lane]));
-      for (auto [i, value] :
-           llvm::enumerate(transformPart(plan, offset, down, across)))
+      for (auto [i, value] : llvm::enumerate(
+               transformPart(plan, offset, one, width, down, across)))
         vector::StoreOp::create(builder, loc, value, block,
                                 ValueRange{inBlock(math.constant(i), l)});
     });

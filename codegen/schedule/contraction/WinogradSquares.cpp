@@ -66,8 +66,6 @@ WinogradSquare ContractionNest::copySquare(const WinogradSource &source,
   const ContractionInput &input = fusion.inputs[source.input];
   auto type = cast<MemRefType>(input.source.getType());
   unsigned last = type.getRank() - 1;
-  Value zero = arith::ConstantOp::create(
-      builder, loc, builder.getZeroAttr(VectorType::get({width}, element)));
   Value none = math.constant(0), side = math.constant(source.side);
   forRange(none, side, 1, [&](Value i) {
     forRange(none, side, 1, [&](Value j) {
@@ -82,14 +80,18 @@ WinogradSquare ContractionNest::copySquare(const WinogradSource &source,
       Value target =
           math.mul(math.add(math.mul(i, source.side), j), source.channels);
       auto fill = [&](bool zeros) {
-        forRange(none, math.constant(source.channels), width, [&](Value c) {
-          indices[last] = math.add(origin[last], c);
-          Value vector = zeros ? zero
-                               : fusion.evaluate(builder, loc, input.source,
-                                                 indices, last, width);
-          vector::StoreOp::create(builder, loc, vector, source.copy,
-                                  ValueRange{math.add(target, c)});
-        });
+        forSpan(
+            none, math.constant(source.channels), [&](Value c, unsigned piece) {
+              indices[last] = math.add(origin[last], c);
+              Value vector = zeros ? zeroOf(piece)
+                                   : fusion.evaluate(builder, loc, input.source,
+                                                     indices, last, piece);
+              if (!isa<VectorType>(vector.getType()))
+                vector = vector::BroadcastOp::create(
+                    builder, loc, VectorType::get({1}, element), vector);
+              vector::StoreOp::create(builder, loc, vector, source.copy,
+                                      ValueRange{math.add(target, c)});
+            });
       };
       ifElse(inside, [&] { fill(false); }, [&] { fill(true); });
     });
@@ -146,32 +148,44 @@ WinogradSquare ContractionNest::findSquare(const WinogradSource &source,
 }
 
 /// matrix * square * matrix^T for the square of the output at `loops`, and all
-/// channels of the task: to `target` from `at` on, points `step` apart.
+/// channels of the task: to row `number` of `target`, which has `row` elements,
+/// zeros at its end; points are `step` apart.
 void ContractionNest::transformInto(const Winograd &plan,
                                     const WinogradSource &source,
                                     ArrayRef<Value> loops,
                                     const TransformMatrix &matrix, Value target,
-                                    Value at, int64_t step) {
+                                    Value number, int64_t row, int64_t step) {
   WinogradSquare square = findSquare(source, squareOrigin(plan, source, loops));
-  auto type = VectorType::get({width}, element);
-  forRange(
-      math.constant(0), math.constant(source.channels), width, [&](Value c) {
-        SmallVector<Value> vectors;
-        for (int64_t i = 0; i < source.side; ++i)
-          for (int64_t j = 0; j < source.side; ++j) {
-            Value from = math.add(square.offset, c);
-            from = math.add(from, math.mul(math.constant(i), square.down));
-            from = math.add(from, math.mul(math.constant(j), square.across));
-            vectors.push_back(vector::LoadOp::create(
-                builder, loc, type, square.buffer, ValueRange{from}));
-          }
-        Value to = math.add(at, c);
-        for (auto [point, value] : llvm::enumerate(
-                 transformSquare(builder, loc, matrix, matrix, vectors)))
-          vector::StoreOp::create(
-              builder, loc, value, target,
-              ValueRange{addConstant(builder, loc, to, point * step)});
-      });
+  Value at = math.mul(number, row), channels = math.constant(source.channels);
+  forSpan(math.constant(0), channels, [&](Value c, unsigned piece) {
+    auto type = VectorType::get({piece}, element);
+    SmallVector<Value> vectors;
+    for (int64_t i = 0; i < source.side; ++i)
+      for (int64_t j = 0; j < source.side; ++j) {
+        Value from = math.add(square.offset, c);
+        from = math.add(from, math.mul(math.constant(i), square.down));
+        from = math.add(from, math.mul(math.constant(j), square.across));
+        vectors.push_back(vector::LoadOp::create(
+            builder, loc, type, square.buffer, ValueRange{from}));
+      }
+    Value to = math.add(at, c);
+    for (auto [point, value] : llvm::enumerate(
+             transformSquare(builder, loc, matrix, matrix, vectors)))
+      vector::StoreOp::create(
+          builder, loc, value, target,
+          ValueRange{addConstant(builder, loc, to, point * step)});
+  });
+  forSpan(channels, math.constant(row), [&](Value c, unsigned piece) {
+    for (int64_t point = 0; point < plan.points; ++point)
+      vector::StoreOp::create(
+          builder, loc, zeroOf(piece), target,
+          ValueRange{addConstant(builder, loc, math.add(at, c), point * step)});
+  });
+}
+
+Value ContractionNest::zeroOf(unsigned lanes) {
+  return arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(VectorType::get({lanes}, element)));
 }
 
 Value ContractionNest::isBelow(Value index, int64_t bound) {
@@ -185,7 +199,7 @@ void ContractionNest::finishSums(const Winograd &plan, ArrayRef<Value> sums,
                                  int64_t side, ArrayRef<Value> high,
                                  ArrayRef<Value> first,
                                  ArrayRef<unsigned> moved, Value lane) {
-  auto vectorType = VectorType::get({width}, element);
+  auto vectorType = cast<VectorType>(sums[0].getType());
   for (auto [i, sum] : llvm::enumerate(sums))
     vector::StoreOp::create(builder, loc, sum, plan.square,
                             ValueRange{math.constant(i * width)});
@@ -202,7 +216,8 @@ void ContractionNest::finishSums(const Winograd &plan, ArrayRef<Value> sums,
       row.slot = math.constant(0);
       for (NestLoop &loop : rowLoops)
         row.indices.push_back(point[loop.inner()]);
-      finishTile({{row}, false}, {lane, {width}}, {sum});
+      finishTile({{row}, false},
+                 {lane, {unsigned(vectorType.getNumElements())}}, {sum});
     });
   });
 }
@@ -210,7 +225,6 @@ void ContractionNest::finishSums(const Winograd &plan, ArrayRef<Value> sums,
 /// The outputs of one square of the task, as far as they are outputs.
 void ContractionNest::finishSquare(const Winograd &plan, Value place) {
   const WinogradForm &window = plan.form;
-  auto vectorType = VectorType::get({width}, element);
   SmallVector<Value> first =
       squareIndices(plan, math.add(plan.firstSquare, place), plan.squaresOf);
   Value high[2];
@@ -221,22 +235,23 @@ void ContractionNest::finishSquare(const Winograd &plan, Value place) {
                   : math.min(math.constant(plan.side),
                              math.sub(extents[axis.place], first[axis.place]));
   }
-  Value start = math.mul(place, window.lanes);
-  forRange(math.constant(0), math.constant(window.lanes), width,
-           [&](Value lane) {
-             SmallVector<Value> products;
-             Value from = math.add(start, lane);
-             for (int64_t point = 0; point < plan.points; ++point)
-               products.push_back(vector::LoadOp::create(
-                   builder, loc, vectorType, plan.products,
-                   ValueRange{addConstant(builder, loc, from,
-                                          point * plan.productStep)}));
-             finishSums(plan,
-                        transformSquare(builder, loc, plan.transform.output,
-                                        plan.transform.output, products),
-                        plan.side, high, first,
-                        {window.axes[0].place, window.axes[1].place}, lane);
-           });
+  Value start = math.mul(place, plan.lanes);
+  forSpan(math.constant(0), math.constant(window.lanes),
+          [&](Value lane, unsigned piece) {
+            auto vectorType = VectorType::get({piece}, element);
+            SmallVector<Value> products;
+            Value from = math.add(start, lane);
+            for (int64_t point = 0; point < plan.points; ++point)
+              products.push_back(vector::LoadOp::create(
+                  builder, loc, vectorType, plan.products,
+                  ValueRange{addConstant(builder, loc, from,
+                                         point * plan.productStep)}));
+            finishSums(plan,
+                       transformSquare(builder, loc, plan.transform.output,
+                                       plan.transform.output, products),
+                       plan.side, high, first,
+                       {window.axes[0].place, window.axes[1].place}, lane);
+          });
 }
 
 } // namespace cornu::codegen

@@ -128,10 +128,9 @@ private:
                : vector::FMAOp::create(builder, loc, b, constant(weight), a);
   }
   Value constant(double value) {
-    return splat(
-        builder, loc,
-        arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(value)),
-        width);
+    auto type = VectorType::get({width}, builder.getF32Type());
+    return arith::ConstantOp::create(
+        builder, loc, DenseElementsAttr::get(type, float(value)));
   }
 
   OpBuilder &builder;

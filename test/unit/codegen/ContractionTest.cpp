@@ -156,8 +156,8 @@ ContractionCase ContractionTest::randomSquareWindow() {
     conv.input.push_back(taps + pick(0, 6));
   }
   conv.batch = pick(1, 4);
-  conv.channels = 16 * pick(1, 2);
-  conv.filters = 16 * pick(1, 3);
+  conv.channels = chance(50) ? 16 * pick(1, 2) : pick(1, 40);
+  conv.filters = chance(50) ? 16 * pick(1, 3) : pick(1, 50);
   auto direction = oneOf<ContractionCase::Direction>(
       {ContractionCase::Direction::Forward, ContractionCase::Direction::Input,
        ContractionCase::Direction::Kernel});
@@ -166,10 +166,13 @@ ContractionCase ContractionTest::randomSquareWindow() {
   c.isDouble = c.accumulate = false;
   // F(4x4, 3x3), F(2x2, 5x5), or parts of F(2x2, 3x3).
   bool inParts = taps == 7 || chance(50);
+  auto block = [&](int64_t extent) {
+    return extent % 16 == 0 && chance(50) ? 16 : extent;
+  };
   if (chance(70))
     c.strategy =
         "#codegen.contraction<mr = " + std::to_string(pick(1, 6)) +
-        ", nr = " + std::to_string(16 * pick(1, 4)) +
+        ", nr = " + std::to_string(pick(1, 64)) +
         ", mc = 8, nc = 48, kc = 20, copy_left = false, copy_right = false, "
         "pack_right = true, flatten_rows = false, along_reduction = false, "
         "single_row_nr = 0, serial = 1000, winograd = <side = " +
@@ -178,8 +181,8 @@ ContractionCase ContractionTest::randomSquareWindow() {
         ", squares = " + std::to_string(pick(1, 9)) +
         ", from = " + std::to_string(oneOf<int64_t>({0, 6})) +
         ", sums = " + std::to_string(pick(1, 3)) +
-        ", channels = " + std::to_string(chance(50) ? conv.channels : 16) +
-        ", lanes = " + std::to_string(chance(50) ? conv.filters : 16) + ">>";
+        ", channels = " + std::to_string(block(conv.channels)) +
+        ", lanes = " + std::to_string(block(conv.filters)) + ">>";
   return c;
 }
 
