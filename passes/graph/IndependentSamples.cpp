@@ -29,25 +29,36 @@ bool isDynamic(Value value, int64_t dim) {
   return nn::tensorType(value).isDynamicDim(dim);
 }
 
-/// True if the batch has the same place in memory before and after: nothing
-/// outside it is merged with it.
-bool keepsBatch(nn::ReshapeOp op) {
-  auto before = [](Value value) {
-    int64_t product = 1;
-    for (int64_t size : nn::tensorType(value).getShape()) {
-      if (ShapedType::isDynamic(size))
-        return product;
-      product *= size;
-    }
-    return int64_t(0);
-  };
-  return before(op.getInput()) == before(op);
-}
+bool isStatic(Value value) { return nn::tensorType(value).hasStaticShape(); }
 
-bool isIndependent(Operation *op) {
+/// Follows a batch through an entry: for each value, how many rows of it a
+/// sample has. TimeDistributed makes one of samples and steps, and undoes it.
+class SampleRows {
+public:
+  /// Nothing where `entry` mixes samples.
+  LogicalResult follow(func::FuncOp entry);
+
+private:
+  LogicalResult follow(Operation *op);
+  std::optional<int64_t> rowsAfter(nn::ReshapeOp op) const;
+  static bool isIndependent(Operation *op);
+
+  DenseMap<Value, int64_t> rows;
+};
+
+/// True if row i of each result depends on row i of the operands alone.
+bool SampleRows::isIndependent(Operation *op) {
+  if (op->hasTrait<nn::Elementwise>())
+    return true;
   return llvm::TypeSwitch<Operation *, bool>(op)
-      .Case<nn::ScanOp, nn::IfTrainingOp, nn::BatchSizeOp, nn::ScatterAddOp,
-            nn::RandomUniformOp, nn::AssignOp>([](auto) { return false; })
+      // Their verifiers and inference leave a dynamic dimension alone.
+      .Case<nn::ConvolutionOp, nn::ConvolutionInputGradientOp, nn::SumPoolOp,
+            nn::SumPoolGradientOp, nn::MaxPoolOp, nn::MaxPoolScatterOp,
+            nn::MaxPoolGatherOp, nn::TransposeOp, nn::BroadcastOp,
+            nn::ConcatenateOp, nn::SliceOp, nn::PadOp, nn::ReverseOp,
+            nn::ReshapeOp, nn::ReadOp, nn::ConstantOp, func::ReturnOp>(
+          [](auto) { return true; })
+      .Case([](nn::IotaOp iota) { return isStatic(iota); })
       .Case([](nn::ReduceOp reduce) {
         return llvm::none_of(reduce.getAxes(), [&](int64_t axis) {
           return isDynamic(reduce.getInput(), axis);
@@ -55,11 +66,6 @@ bool isIndependent(Operation *op) {
       })
       .Case<nn::SoftmaxOp, nn::LogSoftmaxOp, nn::ArgmaxOp>([](auto along) {
         return !isDynamic(along.getInput(), along.getAxis());
-      })
-      .Case([](nn::ReverseOp reverse) {
-        return llvm::none_of(reverse.getAxes(), [&](int64_t axis) {
-          return isDynamic(reverse.getInput(), axis);
-        });
       })
       .Case([](nn::ContractOp contract) {
         auto stays = [&](Value operand, StringRef labels) {
@@ -72,34 +78,77 @@ bool isIndependent(Operation *op) {
         return stays(contract.getLhs(), contract.getLhsLabels()) &&
                stays(contract.getRhs(), contract.getRhsLabels());
       })
-      .Case([](nn::GatherOp gather) {
-        return nn::tensorType(gather.getTable()).hasStaticShape();
-      })
-      .Case([](nn::ReshapeOp reshape) {
-        return nn::tensorType(reshape).hasStaticShape() || keepsBatch(reshape);
-      })
-      .Case(
-          [](nn::IotaOp iota) { return nn::tensorType(iota).hasStaticShape(); })
-      .Default([](Operation *) { return true; });
+      .Case([](nn::GatherOp gather) { return isStatic(gather.getTable()); })
+      .Default([](Operation *) { return false; });
+}
+
+/// The rows of a sample where the batch takes in dimensions behind it, or
+/// gives them back; nothing where a row would be of two samples.
+std::optional<int64_t> SampleRows::rowsAfter(nn::ReshapeOp op) const {
+  auto around = [](Value value) {
+    int64_t before = 1, behind = 1;
+    bool seen = false;
+    for (int64_t size : nn::tensorType(value).getShape()) {
+      if (ShapedType::isDynamic(size))
+        seen = true;
+      else
+        (seen ? behind : before) *= size;
+    }
+    return std::pair(before, behind);
+  };
+  auto [before, behind] = around(op.getInput());
+  auto [newBefore, newBehind] = around(op);
+  int64_t elements = rows.lookup(op.getInput()) * behind;
+  if (before != newBefore || newBehind == 0 || elements % newBehind != 0)
+    return std::nullopt;
+  return elements / newBehind;
+}
+
+LogicalResult SampleRows::follow(Operation *op) {
+  if (!isIndependent(op))
+    return failure();
+  std::optional<int64_t> common;
+  for (Value operand : op->getOperands()) {
+    if (isStatic(operand))
+      continue;
+    int64_t here = rows.lookup(operand);
+    if (common && *common != here)
+      return failure();
+    common = here;
+  }
+  if (auto reshape = dyn_cast<nn::ReshapeOp>(op); reshape && common)
+    common = rowsAfter(reshape);
+  // What is returned has a row per sample.
+  if (isa<func::ReturnOp>(op))
+    return success(common == 1 && llvm::none_of(op->getOperands(), isStatic));
+  for (Value result : op->getResults())
+    if (!isStatic(result)) {
+      if (!common || nn::tensorType(result).getNumDynamicDims() != 1)
+        return failure();
+      rows[result] = *common;
+    }
+  return success();
+}
+
+LogicalResult SampleRows::follow(func::FuncOp entry) {
+  for (Value argument : entry.getArguments()) {
+    if (nn::tensorType(argument).getNumDynamicDims() != 1 ||
+        !nn::tensorType(argument).isDynamicDim(0))
+      return failure();
+    rows[argument] = 1;
+  }
+  for (Operation &op : entry.getBody().front())
+    if (failed(follow(&op)))
+      return failure();
+  return success();
 }
 
 struct FindIndependentSamples
     : impl::FindIndependentSamplesBase<FindIndependentSamples> {
   void runOnOperation() override {
     func::FuncOp entry = getOperation();
-    auto isBatched = [](Type type) {
-      auto tensor = cast<RankedTensorType>(type);
-      return tensor.getRank() > 0 && tensor.isDynamicDim(0);
-    };
-    if (entry.getName() != "predict" || entry.isExternal() ||
-        !llvm::all_of(entry.getArgumentTypes(), isBatched) ||
-        !llvm::all_of(entry.getResultTypes(), isBatched))
-      return;
-    WalkResult all = entry.walk([](Operation *op) {
-      return isIndependent(op) ? WalkResult::advance()
-                               : WalkResult::interrupt();
-    });
-    if (!all.wasInterrupted())
+    if (entry.getName() == "predict" && !entry.isExternal() &&
+        succeeded(SampleRows().follow(entry)))
       entry->setAttr("nn.independent_samples",
                      UnitAttr::get(entry.getContext()));
   }

@@ -3,8 +3,8 @@
 //   int main(int argc, char **argv) { return run(cornu_program, argc, argv); }
 //
 // Each command is a function from the model and the arguments to an error; the
-// exit code is 0, 1 after an error, and 128 plus the signal after Ctrl-C or when
-// the reader of the output has gone (141).
+// exit code is 0, 1 after an error, and 128 plus the signal after Ctrl-C or
+// when the reader of the output has gone (141).
 //
 //===----------------------------------------------------------------------===//
 #ifndef CORNU_RUNTIME_HOST_COMMANDS_H
