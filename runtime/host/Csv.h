@@ -12,6 +12,7 @@
 #ifndef CORNU_RUNTIME_HOST_CSV_H
 #define CORNU_RUNTIME_HOST_CSV_H
 
+#include "runtime/host/Cold.h"
 #include "runtime/host/File.h"
 
 namespace cornu::runtime {

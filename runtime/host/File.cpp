@@ -1,5 +1,6 @@
 //===- File.cpp - Mapped input files, output files written at once --------===//
 #include "runtime/host/File.h"
+#include "runtime/host/Interrupt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -198,11 +199,17 @@ Error checkWritable(const char *path) {
   return probe.create(path);
 }
 
+// A pipe that nobody reads any more is an interrupt and no error: what is
+// written to it is lost until the loop that writes notices the interrupt.
 static bool writeAll(int descriptor, const char *data, uint64_t size) {
   while (size) {
     ssize_t written = write(descriptor, data, size);
     if (written < 0 && errno == EINTR)
       continue;
+    if (written < 0 && errno == EPIPE) {
+      noteInterrupt(SIGPIPE);
+      return true;
+    }
     if (written <= 0)
       return false;
     data += written;

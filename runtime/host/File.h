@@ -51,7 +51,8 @@ private:
 
 /// A file that appears under its name only when it is complete: it is written
 /// under a temporary name, synchronized and renamed. What is not a regular
-/// file (a pipe, /dev/stdout) is written to directly. A file that is mapped is
+/// file (a pipe, /dev/stdout) is written to directly; when nobody reads it any
+/// more, writing succeeds and notes an interrupt. A file that is mapped is
 /// refused: `--output x.npy` of `--input x.npy` would replace the data.
 class OutputFile {
 public:
@@ -83,7 +84,7 @@ private:
 };
 
 /// A log: lines are appended, each whole or not at all; a file is made anew or
-/// goes on.
+/// goes on. A pipe that nobody reads is an interrupt, as for an OutputFile.
 class AppendFile {
 public:
   AppendFile() = default;

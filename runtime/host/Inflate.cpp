@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "runtime/host/Inflate.h"
+#include "runtime/host/Cold.h"
 
 namespace cornu::runtime {
 

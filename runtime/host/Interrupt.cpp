@@ -13,16 +13,20 @@ void noteInterrupt(int signal) {
 }
 
 void watchInterrupts() {
-  struct sigaction action = {};
-  action.sa_handler = noteInterrupt;
-  action.sa_flags = int(SA_RESETHAND) | SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  // When a terminal closes, both the system and the shell may send one.
-  action.sa_flags = SA_RESTART;
-  struct sigaction old = {};
-  if (sigaction(SIGHUP, nullptr, &old) == 0 && old.sa_handler != SIG_IGN)
-    sigaction(SIGHUP, &action, nullptr);
+  static const int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+  for (int number : kSignals) {
+    struct sigaction action = {};
+    if (sigaction(number, nullptr, &action) != 0 ||
+        action.sa_handler == SIG_IGN)
+      continue;
+    action = {};
+    action.sa_handler = noteInterrupt;
+    action.sa_flags = SA_RESTART;
+    // When a terminal closes, both the system and the shell may send SIGHUP.
+    if (number != SIGHUP)
+      action.sa_flags |= int(SA_RESETHAND);
+    sigaction(number, &action, nullptr);
+  }
   signal(SIGPIPE, SIG_IGN);
 }
 

@@ -4,10 +4,11 @@
 
 namespace cornu::runtime {
 
-/// From now on the first SIGINT or SIGTERM is only noted, so that the batch
-/// can be finished and files put in order; a second one ends the program. So
-/// is SIGHUP, unless it is ignored (nohup), and a pipe that nobody reads any
-/// more: then `print` notes SIGPIPE.
+/// From now on the first SIGINT, SIGTERM or SIGHUP is only noted, so that the
+/// batch can be finished and files put in order; a second SIGINT or SIGTERM
+/// ends the program. Those that are ignored stay so: SIGHUP under nohup, SIGINT
+/// of `fit ... &` in a script. A pipe that nobody reads any more is noted, too:
+/// whoever writes to it (`print`, the files) notes SIGPIPE.
 void watchInterrupts();
 
 /// Notes a signal, unless one was noted before.

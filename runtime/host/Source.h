@@ -13,6 +13,7 @@
 #define CORNU_RUNTIME_HOST_SOURCE_H
 
 #include "runtime/host/Array.h"
+#include "runtime/host/Cold.h"
 #include "runtime/host/Csv.h"
 #include "runtime/host/Png.h"
 #include "runtime/host/Zip.h"

@@ -9,6 +9,7 @@
 #ifndef CORNU_RUNTIME_HOST_TEXT_H
 #define CORNU_RUNTIME_HOST_TEXT_H
 
+#include "runtime/host/Cold.h"
 #include "runtime/host/Vector.h"
 
 #include <string_view>

@@ -22,10 +22,6 @@ namespace cornu::runtime {
 /// Prints "error: out of memory ..." and exits with 1.
 [[noreturn]] void outOfMemory(uint64_t bytes);
 
-/// Once per file, or on the way to an error: compiled to be small in the files
-/// that are otherwise compiled to be fast.
-#define CORNU_COLD __attribute__((cold))
-
 /// malloc that does not return null.
 void *allocate(uint64_t bytes);
 

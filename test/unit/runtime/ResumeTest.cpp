@@ -41,7 +41,7 @@ TEST_F(Resume, AtTheEndOfAnEpoch) {
 // The interrupt comes at some batch of some epoch, or in a validation; the
 // checkpoint is whole whenever it comes.
 TEST_F(Resume, AfterCtrlC) {
-  constexpr const char *kEpochs = "--epochs 3000 --seed 3 ";
+  constexpr const char *kEpochs = "--epochs 10000 --seed 3 ";
   Result whole = run(fit(std::string(kEpochs) + "--json --log whole.jsonl "
                                                 "--save whole.safetensors"));
   ASSERT_EQ(whole.code, 0) << whole.err;
@@ -155,17 +155,55 @@ TEST_F(Resume, AfterThePipeBroke) {
   EXPECT_TRUE(exists("w"));
 }
 
+// The same for the pipe that a file is written to.
+TEST_F(Resume, AfterTheLogsPipeBroke) {
+  Result result = shell("{ ${M}" +
+                        fit("--epochs 1000000 --quiet --log /dev/stdout "
+                            "--checkpoint c 2>.err") +
+                        "; echo $? >code; } | head -1 >.out");
+  EXPECT_EQ(result.out.find("{\"epoch\": 0, "), 0u) << result.out;
+  EXPECT_EQ(read("code"), "141\n");
+  EXPECT_NE(result.err.find("go on with --resume c\n"), std::string::npos)
+      << result.err;
+  EXPECT_TRUE(exists("c"));
+  shell("{ sleep 0.2; ${M}" + fit("--quiet --log /dev/stdout --save w 2>.err") +
+        "; echo $? >code; } | true");
+  EXPECT_EQ(read("code"), "141\n");
+  EXPECT_TRUE(exists("w"));
+}
+
+TEST_F(Resume, AfterThePipeOfThePredictionsBroke) {
+  write("many.npy", regressionInputs(100000)); // more than a pipe holds
+  Result result = shell("{ ${M}regression predict many.npy "
+                        "--output /dev/stdout 2>.err; echo $? >code; } | "
+                        "head -c 6 >.out");
+  EXPECT_EQ(result.out, "\x93NUMPY");
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(read("code"), "141\n");
+}
+
 TEST_F(Resume, AfterTheTerminalClosed) {
-  signal(SIGHUP, SIG_DFL); // whoever runs the tests may ignore it
   Result result = interrupt(fit("--epochs 1000000 --checkpoint c"), SIGHUP, 10);
   EXPECT_EQ(result.code, 129);
   EXPECT_TRUE(exists("c"));
-  // nohup: only the SIGTERM ends it.
-  Result kept =
-      shell("trap '' HUP; ${M}" +
-            fit("--epochs 1000000 --quiet 2>.err & sleep 0.2; kill -HUP $!; "
-                "sleep 0.1; kill -TERM $!; wait $!"));
-  EXPECT_EQ(kept.code, 143);
+}
+
+// A signal that the caller ignores stays ignored, as HUP under nohup; another
+// one ends the program.
+TEST_F(Resume, AfterAnIgnoredSignal) {
+  struct {
+    const char *ignored, *other;
+    int code;
+  } cases[] = {
+      {"HUP", "TERM", 143}, {"INT", "TERM", 143}, {"TERM", "HUP", 129}};
+  for (const auto &[ignored, other, code] : cases) {
+    std::string before = std::string("trap '' ") + ignored + "; ${M}";
+    std::string after = std::string(" & sleep 0.2; kill -") + ignored +
+                        " $!; sleep 0.1; kill -" + other + " $!; wait $!";
+    Result result =
+        shell(before + fit("--epochs 1000000 --quiet 2>.err") + after);
+    EXPECT_EQ(result.code, code) << ignored;
+  }
 }
 
 TEST_F(Resume, CtrlCWithoutACheckpoint) {

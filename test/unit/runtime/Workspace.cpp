@@ -59,6 +59,9 @@ Result Workspace::collect(int status) const {
 static pid_t start(const std::string &folder, const std::string &line) {
   pid_t child = fork();
   if (child == 0) {
+    // Whoever runs the tests may ignore them: nohup, or a script with `&`.
+    for (int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE})
+      signal(number, SIG_DFL);
     if (chdir(folder.c_str()) == 0)
       execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
     _exit(127);
