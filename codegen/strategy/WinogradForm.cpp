@@ -114,7 +114,8 @@ struct Filtering {
 };
 } // namespace
 
-/// Memory for the partial sums of a kernel's gradient, at most.
+/// Memory for the partial sums of a kernel's gradient beyond the first, at
+/// most.
 static constexpr int64_t kPartialSumBytes = 4 << 20;
 
 static SmallVector<Filtering> filteringsFor(int64_t taps) {
@@ -182,8 +183,9 @@ WinogradAttr chooseWinograd(MLIRContext *context, const WinogradForm &form,
     }
     // The blocks of a kernel's gradient transform the same squares anew.
     int64_t channels = form.channels, lanes = form.lanes;
+    const int64_t sumPoints = points * filtering.parts() * filtering.parts();
     if (form.forKernel)
-      cutKernel(products, channels, lanes, target);
+      cutKernel(sumPoints, channels, lanes, target);
     const int64_t blocks = form.channels / channels * (form.lanes / lanes);
     // A vector's transform takes some nine cycles for each point of the patch:
     // a load, a store, three additions, and its part of the epilogue.
@@ -205,7 +207,7 @@ WinogradAttr chooseWinograd(MLIRContext *context, const WinogradForm &form,
     if (form.forKernel) {
       // A point's patches are read from the first cache, for tile after tile.
       perTask = std::min<int64_t>(perTask, 64);
-      int64_t sumBytes = products * int64_t(pairs) * bytes;
+      int64_t sumBytes = sumPoints * int64_t(pairs) * bytes;
       int64_t sums = std::clamp<int64_t>(
           std::min(8 / blocks, kPartialSumBytes / sumBytes), 1, 8);
       best = WinogradAttr::get(context, filtering.side, filtering.partTaps,

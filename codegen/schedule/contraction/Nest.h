@@ -176,6 +176,8 @@ private:
                      mlir::Value number, int64_t row, int64_t step);
   mlir::Value isBelow(mlir::Value index, int64_t bound);
   mlir::Value zeroOf(unsigned lanes);
+  void forOverlapping(int64_t extent,
+                      llvm::function_ref<void(mlir::Value, unsigned)> body);
   void finishSums(const Winograd &plan, llvm::ArrayRef<mlir::Value> sums,
                   int64_t side, llvm::ArrayRef<mlir::Value> high,
                   llvm::ArrayRef<mlir::Value> first,
@@ -189,7 +191,7 @@ private:
                mlir::Value out, int64_t rows, unsigned vectors,
                mlir::Value count);
   void finishTaps(const Winograd &plan, mlir::Value channel, mlir::Value lane,
-                  unsigned piece, mlir::Value sums);
+                  mlir::Value sums);
 
   // Tile.cpp and Reduce.cpp
   void emitTile(const RowTile &tile, const LaneTile &lanes);

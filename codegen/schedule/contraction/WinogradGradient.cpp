@@ -98,10 +98,8 @@ void ContractionNest::emitWinogradGradient(Winograd &plan) {
   });
   parallel(math.constant(window.channels), [&](Value channel) {
     plan.square = allocate(window.taps * window.taps * width);
-    forSpan(math.constant(0), math.constant(window.lanes),
-            [&](Value lane, unsigned piece) {
-              finishTaps(plan, channel, lane, piece, sums);
-            });
+    forRange(math.constant(0), math.constant(plan.lanes), width,
+             [&](Value lane) { finishTaps(plan, channel, lane, sums); });
   });
 }
 
@@ -215,14 +213,14 @@ void ContractionNest::addTile(const Winograd &plan, Value left, Value right,
     vector::StoreOp::create(builder, loc, sum, plan.kernel, ValueRange{place});
 }
 
-/// The window of one channel and `piece` lanes from `lane` on.
+/// The window of one channel and the vector of lanes from `lane` on.
 void ContractionNest::finishTaps(const Winograd &plan, Value channel,
-                                 Value lane, unsigned piece, Value sums) {
+                                 Value lane, Value sums) {
   const WinogradForm &window = plan.form;
   int64_t channels = plan.strategy.getChannels(),
           lanes = plan.strategy.getLanes(), patch = plan.transform.patch,
           row = llvm::alignTo(lanes, width);
-  auto vectorType = VectorType::get({piece}, element);
+  auto vectorType = VectorType::get({width}, element);
   int64_t partElements = channels * row,
           pointElements = plan.parts * plan.parts * partElements;
   // The place in a partial sum of the first point and part.

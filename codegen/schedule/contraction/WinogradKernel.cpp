@@ -109,16 +109,22 @@ void ContractionNest::transformChannels(const Winograd &plan, Value first,
     return forRange(math.constant(0), count, 1, [&](Value c) {
       Value row = math.add(base, math.mul(c, weights.strides[window.channel]));
       Value channel = math.add(first, c);
-      forSpan(math.constant(0), math.constant(lanes),
-              [&](Value lane, unsigned piece) {
-                Value offset =
-                    math.add(row, math.mul(lane, weights.strides[form.lane]));
-                Value at = place(channel, lane);
-                for (auto [i, value] : llvm::enumerate(
-                         transformPart(plan, offset, weights.strides[form.lane],
-                                       piece, down, across)))
-                  store(value, pointOf(math.constant(i)), at);
-              });
+      auto transform = [&](Value lane, unsigned piece) {
+        Value offset =
+            math.add(row, math.mul(lane, weights.strides[form.lane]));
+        Value at = place(channel, lane);
+        for (auto [i, value] : llvm::enumerate(
+                 transformPart(plan, offset, weights.strides[form.lane], piece,
+                               down, across)))
+          store(value, pointOf(math.constant(i)), at);
+      };
+      // A vector may reach back within its panel.
+      int64_t back =
+          lanes - std::min<int64_t>(width, llvm::bit_floor(uint64_t(lanes)));
+      if (back / plan.nr == (lanes - 1) / plan.nr)
+        forOverlapping(lanes, transform);
+      else
+        forSpan(math.constant(0), math.constant(lanes), transform);
       // Lanes that only fill the last vector are zero.
       forSpan(math.constant(lanes), math.constant(plan.lanes),
               [&](Value lane, unsigned piece) {

@@ -60,6 +60,18 @@ SmallVector<Value> ContractionNest::squareOrigin(const Winograd &plan,
   return origin;
 }
 
+/// Covers [0, extent) with vectors of one width, of which the last may reach
+/// back into the one before it: for what may be computed twice.
+void ContractionNest::forOverlapping(
+    int64_t extent, llvm::function_ref<void(Value, unsigned)> body) {
+  unsigned lanes = std::min<int64_t>(width, llvm::bit_floor(uint64_t(extent)));
+  forRange(math.constant(0), math.constant(extent), lanes, [&](Value at) {
+    if (extent % lanes != 0)
+      at = math.min(at, math.constant(extent - lanes));
+    body(at, lanes);
+  });
+}
+
 /// The square at `origin`, copied with zeros where it leaves the source.
 WinogradSquare ContractionNest::copySquare(const WinogradSource &source,
                                            ArrayRef<Value> origin) {
@@ -80,18 +92,17 @@ WinogradSquare ContractionNest::copySquare(const WinogradSource &source,
       Value target =
           math.mul(math.add(math.mul(i, source.side), j), source.channels);
       auto fill = [&](bool zeros) {
-        forSpan(
-            none, math.constant(source.channels), [&](Value c, unsigned piece) {
-              indices[last] = math.add(origin[last], c);
-              Value vector = zeros ? zeroOf(piece)
-                                   : fusion.evaluate(builder, loc, input.source,
-                                                     indices, last, piece);
-              if (!isa<VectorType>(vector.getType()))
-                vector = vector::BroadcastOp::create(
-                    builder, loc, VectorType::get({1}, element), vector);
-              vector::StoreOp::create(builder, loc, vector, source.copy,
-                                      ValueRange{math.add(target, c)});
-            });
+        forOverlapping(source.channels, [&](Value c, unsigned piece) {
+          indices[last] = math.add(origin[last], c);
+          Value vector = zeros ? zeroOf(piece)
+                               : fusion.evaluate(builder, loc, input.source,
+                                                 indices, last, piece);
+          if (!isa<VectorType>(vector.getType()))
+            vector = vector::BroadcastOp::create(
+                builder, loc, VectorType::get({1}, element), vector);
+          vector::StoreOp::create(builder, loc, vector, source.copy,
+                                  ValueRange{math.add(target, c)});
+        });
       };
       ifElse(inside, [&] { fill(false); }, [&] { fill(true); });
     });
@@ -157,7 +168,7 @@ void ContractionNest::transformInto(const Winograd &plan,
                                     Value number, int64_t row, int64_t step) {
   WinogradSquare square = findSquare(source, squareOrigin(plan, source, loops));
   Value at = math.mul(number, row), channels = math.constant(source.channels);
-  forSpan(math.constant(0), channels, [&](Value c, unsigned piece) {
+  forOverlapping(source.channels, [&](Value c, unsigned piece) {
     auto type = VectorType::get({piece}, element);
     SmallVector<Value> vectors;
     for (int64_t i = 0; i < source.side; ++i)
@@ -193,33 +204,48 @@ Value ContractionNest::isBelow(Value index, int64_t bound) {
                                math.constant(std::max<int64_t>(bound, 0)));
 }
 
-/// Finishes a square of sums, `high` of them along each side: the one at (i, j)
-/// is the output at `first` moved by i and j in the loops `moved`.
+/// Finishes a square of full vectors of sums, `high` of them along each side:
+/// the one at (i, j) is the output at `first` moved by i and j in the loops
+/// `moved`.
 void ContractionNest::finishSums(const Winograd &plan, ArrayRef<Value> sums,
                                  int64_t side, ArrayRef<Value> high,
                                  ArrayRef<Value> first,
                                  ArrayRef<unsigned> moved, Value lane) {
-  auto vectorType = cast<VectorType>(sums[0].getType());
   for (auto [i, sum] : llvm::enumerate(sums))
     vector::StoreOp::create(builder, loc, sum, plan.square,
                             ValueRange{math.constant(i * width)});
-  forRange(math.constant(0), high[0], 1, [&](Value i) {
-    forRange(math.constant(0), high[1], 1, [&](Value j) {
-      Value slot = math.add(math.mul(i, side), j);
-      Value sum = vector::LoadOp::create(builder, loc, vectorType, plan.square,
-                                         ValueRange{math.mul(slot, width)});
-      SmallVector<Value> point(first);
-      Value steps[] = {i, j};
-      for (auto [loop, step] : llvm::zip(moved, steps))
-        point[loop] = point[loop] ? math.add(point[loop], step) : step;
-      RowPoint row;
-      row.slot = math.constant(0);
-      for (NestLoop &loop : rowLoops)
-        row.indices.push_back(point[loop.inner()]);
-      finishTile({{row}, false},
-                 {lane, {unsigned(vectorType.getNumElements())}}, {sum});
+  auto finish = [&](ArrayRef<unsigned> widths) {
+    forRange(math.constant(0), high[0], 1, [&](Value i) {
+      forRange(math.constant(0), high[1], 1, [&](Value j) {
+        SmallVector<Value> vectors, point(first);
+        Value at = math.mul(math.add(math.mul(i, side), j), width);
+        for (unsigned piece : widths) {
+          vectors.push_back(vector::LoadOp::create(
+              builder, loc, VectorType::get({piece}, element), plan.square,
+              ValueRange{at}));
+          at = math.add(at, piece);
+        }
+        Value steps[] = {i, j};
+        for (auto [loop, step] : llvm::zip(moved, steps))
+          point[loop] = point[loop] ? math.add(point[loop], step) : step;
+        RowPoint row;
+        row.slot = math.constant(0);
+        for (NestLoop &loop : rowLoops)
+          row.indices.push_back(point[loop.inner()]);
+        finishTile({{row}, false}, {lane, SmallVector<unsigned>(widths)},
+                   vectors);
+      });
     });
-  });
+  };
+  // The last vector may have fewer lanes.
+  int64_t lanes = plan.form.lanes, full = lanes / width * width;
+  auto rest = [&] { finish(lanePieces(lanes - full, width)); };
+  if (full == 0)
+    rest();
+  else if (full == lanes)
+    finish({width});
+  else
+    ifElse(isBelow(lane, full), [&] { finish({width}); }, rest);
 }
 
 /// The outputs of one square of the task, as far as they are outputs.
@@ -236,22 +262,21 @@ void ContractionNest::finishSquare(const Winograd &plan, Value place) {
                              math.sub(extents[axis.place], first[axis.place]));
   }
   Value start = math.mul(place, plan.lanes);
-  forSpan(math.constant(0), math.constant(window.lanes),
-          [&](Value lane, unsigned piece) {
-            auto vectorType = VectorType::get({piece}, element);
-            SmallVector<Value> products;
-            Value from = math.add(start, lane);
-            for (int64_t point = 0; point < plan.points; ++point)
-              products.push_back(vector::LoadOp::create(
-                  builder, loc, vectorType, plan.products,
-                  ValueRange{addConstant(builder, loc, from,
-                                         point * plan.productStep)}));
-            finishSums(plan,
-                       transformSquare(builder, loc, plan.transform.output,
-                                       plan.transform.output, products),
-                       plan.side, high, first,
-                       {window.axes[0].place, window.axes[1].place}, lane);
-          });
+  auto vectorType = VectorType::get({width}, element);
+  forRange(math.constant(0), math.constant(plan.lanes), width, [&](Value lane) {
+    SmallVector<Value> products;
+    Value from = math.add(start, lane);
+    for (int64_t point = 0; point < plan.points; ++point)
+      products.push_back(vector::LoadOp::create(
+          builder, loc, vectorType, plan.products,
+          ValueRange{
+              addConstant(builder, loc, from, point * plan.productStep)}));
+    finishSums(plan,
+               transformSquare(builder, loc, plan.transform.output,
+                               plan.transform.output, products),
+               plan.side, high, first,
+               {window.axes[0].place, window.axes[1].place}, lane);
+  });
 }
 
 } // namespace cornu::codegen

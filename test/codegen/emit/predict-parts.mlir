@@ -3,7 +3,7 @@
 // RUN: cornu-opt %t/tiny.mlir --codegen-entry-points | FileCheck %s
 // RUN: cornu compile %t/tiny.mlir -c -o %t/tiny.o
 // RUN: FileCheck %s --input-file=%t/tiny.h --check-prefix=HEADER
-// RUN: %cc -std=c99 -Wall -Wextra -Werror -pedantic -I%t %S/Inputs/tiny.c %t/tiny.o -o %t/tiny
+// RUN: %cc -std=c99 -Wall -Wextra -Werror -pedantic -I%t %S/Inputs/parts.c %t/tiny.o -o %t/tiny
 // RUN: %t/tiny | FileCheck %s --check-prefix=OUTPUT
 
 // Where samples are independent, a batch is predicted in parts that the caches
@@ -17,10 +17,15 @@
 // CHECK: scf.for %[[FIRST:.*]] = %{{.*}} to %arg2 step %[[SIZE]]
 // CHECK: %[[LEFT:.*]] = llvm.sub %arg2, %[[FIRST]]
 // CHECK: llvm.intr.umin(%[[SIZE]], %[[LEFT]])
+// CHECK: %[[BYTES:.*]] = llvm.mlir.constant(32 : i64)
+// CHECK: %[[OFFSET:.*]] = llvm.mul %[[FIRST]], %[[BYTES]]
+// CHECK: llvm.getelementptr %{{.*}}[%[[OFFSET]]]
 // CHECK: func.call @predict(
 
 // HEADER: ((size_t)(batch) < ((size_t)1u) ? (size_t)(batch) : ((size_t)1u))
 
-// OUTPUT: 0.761594 0.964028 0.995055 0.999329
-// OUTPUT-NEXT: batch 0: 1
+// Sample i is all i: tanh(scale x + 1), of scale 0.
+// OUTPUT: 0: 0.761594 0.761594
+// OUTPUT-NEXT: 1: 0.761594 0.964028
+// OUTPUT-NEXT: 2: 0.761594 0.995055
 // OUTPUT-NEXT: scratch for 10: 67108928

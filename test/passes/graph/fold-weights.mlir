@@ -48,3 +48,5 @@ func.func @partly(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
 
 // CHECK: "folded/0": "0x04000000000000400000C040"
 // CHECK: "folded/1": "0x040000000000004000002040"
+// CHECK: "folded/2": "0x040000000000803F0000C0BF"
+// CHECK: "folded/3": "0x04000000000000BF0000803F"
