@@ -54,20 +54,20 @@ llvm::Expected<std::string> findLinkDriver(const Target &target) {
 
 /// While a linker runs, a signal that ends this process ends the linker first:
 /// it would write the files anew that LLVM's handlers have just removed.
-class EndsWithUs {
+class LinkerGuard {
 public:
-  EndsWithUs() {
+  LinkerGuard() {
     linker = 0;
-    for (auto [signal, action] : llvm::zip_equal(signals, before)) {
+    for (auto [signal, action] : llvm::zip_equal(endingSignals, before)) {
       sigaction(signal, nullptr, &action);
       struct sigaction own = {};
       own.sa_handler = action.sa_handler == SIG_IGN ? SIG_IGN : end;
       sigaction(signal, &own, nullptr);
     }
   }
-  ~EndsWithUs() {
+  ~LinkerGuard() {
     linker = 0;
-    for (auto [signal, action] : llvm::zip_equal(signals, before))
+    for (auto [signal, action] : llvm::zip_equal(endingSignals, before))
       sigaction(signal, &action, nullptr);
   }
   /// The process, which leads a group of its own.
@@ -77,13 +77,12 @@ private:
   static void end(int signal) {
     if (linker)
       kill(-linker, SIGTERM);
-    for (auto [known, action] : llvm::zip_equal(signals, before))
+    for (auto [known, action] : llvm::zip_equal(endingSignals, before))
       if (known == signal)
         sigaction(signal, &action, nullptr);
     raise(signal); // for the handler before, when this one returns
   }
-  static constexpr int signals[] = {SIGHUP, SIGINT, SIGTERM};
-  static inline struct sigaction before[std::size(signals)];
+  static inline struct sigaction before[std::size(endingSignals)];
   static inline std::atomic<pid_t> linker = 0;
 };
 
@@ -98,7 +97,7 @@ llvm::Error run(const std::string &program,
   std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""),
                                                 log->path(), log->path()};
   std::string message;
-  EndsWithUs guard;
+  LinkerGuard guard;
   llvm::sys::ProcessInfo process = llvm::sys::ExecuteNoWait(
       program, words, std::nullopt, redirects, /*MemoryLimit=*/0, &message,
       /*ExecutionFailed=*/nullptr, /*AffinityMask=*/nullptr,

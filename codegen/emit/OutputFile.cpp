@@ -101,7 +101,8 @@ llvm::Expected<Replacement> Replacement::create(llvm::StringRef path) {
     if (std::error_code code = fs::real_path(path, target))
       return cannotWrite(path, code);
   // TempFile has the file removed if a signal ends the process.
-  auto file = fs::TempFile::create(target + ".%%%%%%.tmp", 0666);
+  // Nobody else reads what may become a private file.
+  auto file = fs::TempFile::create(target + ".%%%%%%.tmp", 0600);
   if (!file)
     return cannotWrite(path, llvm::errorToErrorCode(file.takeError()));
   return Replacement(target, std::move(*file));
@@ -115,7 +116,11 @@ llvm::Error Replacement::write(llvm::StringRef bytes) {
 
 llvm::Error Replacement::commit(bool executable) {
   // The modes of a file that open(2) makes: what the user's umask leaves.
-  unsigned mode = (executable ? 0777u : 0666u) & ~fs::getUmask();
+  unsigned mode = 0666u & ~fs::getUmask();
+  if (fs::file_status old; !fs::status(path, old))
+    mode = old.permissions() & 0777u;
+  if (executable)
+    mode |= (mode & 0444u) >> 2;
   if (std::error_code code =
           fs::setPermissions(file.TmpName, static_cast<fs::perms>(mode)))
     return llvm::joinErrors(cannotWrite(path, code), file.discard());

@@ -15,8 +15,12 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/FileSystem.h"
+#include <csignal>
 
 namespace cornu::codegen {
+
+/// By which a user ends the compiler. The files that it is writing vanish.
+inline constexpr int endingSignals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 /// Writes the bytes; `-` is the standard output, a device or pipe is written
 /// to.
@@ -31,7 +35,8 @@ public:
   static llvm::Expected<Replacement> create(llvm::StringRef path);
   llvm::StringRef temporary() const { return file.TmpName; }
   llvm::Error write(llvm::StringRef bytes);
-  llvm::Error commit(bool executable);
+  /// The modes are those of the file that was there, if any.
+  llvm::Error commit(bool executable = false);
   llvm::Error discard() { return file.discard(); }
 
 private:

@@ -138,6 +138,8 @@ private:
   bool emitWinogradVersion(llvm::function_ref<void()> otherwise);
   std::optional<Winograd> planWinograd();
   void startWinograd();
+  void forTasks(mlir::Value tasks, llvm::function_ref<void(mlir::Value)> body);
+  mlir::Value allocateShared(int64_t elements);
   void emitWinograd(Winograd &plan);
   void allocatePoints(Winograd &plan, int64_t channels, int64_t lanes);
   mlir::Value startSquares(Winograd &plan, mlir::Value first);

@@ -156,8 +156,7 @@ void ContractionNest::startWinograd() {
 void ContractionNest::emitWinograd(Winograd &plan) {
   transformKernel(plan);
   Value tasks = math.ceilDiv(plan.total, plan.squares);
-  auto task = [&](Value index, Value worker) {
-    startWorkspace(worker);
+  forTasks(tasks, [&](Value index) {
     const WinogradForm &window = plan.form;
     allocatePoints(plan, window.channels, plan.lanes);
     Value count = startSquares(plan, math.mul(index, plan.squares));
@@ -165,6 +164,15 @@ void ContractionNest::emitWinograd(Winograd &plan) {
              [&](Value point) { multiplyPoint(plan, point, count); });
     forRange(math.constant(0), count, 1,
              [&](Value square) { finishSquare(plan, square); });
+  });
+}
+
+/// Runs `body` for each task, with its worker's workspace.
+void ContractionNest::forTasks(Value tasks,
+                               llvm::function_ref<void(Value)> body) {
+  auto task = [&](Value index, Value worker) {
+    startWorkspace(worker);
+    body(index);
   };
   if (constantOf(tasks) == 1)
     return task(math.constant(0), math.constant(0));
@@ -172,6 +180,18 @@ void ContractionNest::emitWinograd(Winograd &plan) {
                      [&](OpBuilder &, Location, Value index, Value worker) {
                        task(index, worker);
                      });
+}
+
+/// Memory that all tasks of the kernel share.
+Value ContractionNest::allocateShared(int64_t elements) {
+  int64_t start = takeSharedWorkspace(root->getParentOfType<func::FuncOp>(),
+                                      elements * sizeof(float));
+  Value bytes = KernelWorkspaceOp::create(
+      builder, loc,
+      MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()));
+  return memref::ViewOp::create(builder, loc,
+                                MemRefType::get({elements}, element), bytes,
+                                math.constant(start), ValueRange());
 }
 
 /// Workspace for V, for M or its counterpart, and for the squares at hand.

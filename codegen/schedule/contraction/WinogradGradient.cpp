@@ -40,30 +40,10 @@ void ContractionNest::emitWinogradGradient(Winograd &plan) {
 
   int64_t elements =
       plan.strategy.getSums() * plan.points * plan.pointWeights();
-  int64_t start = takeSharedWorkspace(root->getParentOfType<func::FuncOp>(),
-                                      elements * sizeof(float));
-  Value bytes = KernelWorkspaceOp::create(
-      builder, loc,
-      MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()));
-  plan.kernel =
-      memref::ViewOp::create(builder, loc, MemRefType::get({elements}, element),
-                             bytes, math.constant(start), ValueRange());
-
+  plan.kernel = allocateShared(elements);
   int64_t across = window.lanes / lanes;
   int64_t perSum = window.channels / channels * across;
-  auto parallel = [&](Value tasks, llvm::function_ref<void(Value)> body) {
-    auto task = [&](Value index, Value worker) {
-      startWorkspace(worker);
-      body(index);
-    };
-    if (constantOf(tasks) == 1)
-      return task(math.constant(0), math.constant(0));
-    ParallelOp::create(builder, loc, tasks, Value(),
-                       [&](OpBuilder &, Location, Value index, Value worker) {
-                         task(index, worker);
-                       });
-  };
-  parallel(math.mul(sums, perSum), [&](Value index) {
+  forTasks(math.mul(sums, perSum), [&](Value index) {
     Value sum = math.div(index, math.constant(perSum));
     Value block = math.rem(index, math.constant(perSum));
     plan.patchSource.channels = channels;
@@ -96,7 +76,7 @@ void ContractionNest::emitWinogradGradient(Winograd &plan) {
                [&](Value point) { addProducts(plan, point, count, at); });
     });
   });
-  parallel(math.constant(window.channels), [&](Value channel) {
+  forTasks(math.constant(window.channels), [&](Value channel) {
     plan.square = allocate(window.taps * window.taps * width);
     forRange(math.constant(0), math.constant(plan.lanes), width,
              [&](Value lane) { finishTaps(plan, channel, lane, sums); });

@@ -41,29 +41,14 @@ SmallVector<Value> ContractionNest::transformPart(const Winograd &plan,
 void ContractionNest::transformKernel(Winograd &plan) {
   int64_t channels = plan.form.channels;
   int64_t elements = plan.points * plan.pointWeights();
-  auto kernel = root->getParentOfType<func::FuncOp>();
-  int64_t start = takeSharedWorkspace(kernel, elements * sizeof(float));
-  Value bytes = KernelWorkspaceOp::create(
-      builder, loc,
-      MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()));
-  plan.kernel =
-      memref::ViewOp::create(builder, loc, MemRefType::get({elements}, element),
-                             bytes, math.constant(start), ValueRange());
-
-  auto task = [&](Value index, Value worker) {
-    startWorkspace(worker);
+  plan.kernel = allocateShared(elements);
+  Value tasks = math.constant(llvm::divideCeil(channels, width));
+  forTasks(tasks, [&](Value index) {
     Value first = math.mul(index, width);
     for (int64_t down = 0; down < plan.parts; ++down)
       for (int64_t across = 0; across < plan.parts; ++across)
         transformChannels(plan, first, down, across);
-  };
-  Value tasks = math.constant(llvm::divideCeil(channels, width));
-  if (channels <= width)
-    return task(math.constant(0), math.constant(0));
-  ParallelOp::create(builder, loc, tasks, Value(),
-                     [&](OpBuilder &, Location, Value index, Value worker) {
-                       task(index, worker);
-                     });
+  });
 }
 
 /// U for one part of the window and the channels [first, first + width).
