@@ -236,11 +236,13 @@ bool LayerCall::expectRank(int64_t least, int64_t most) {
 // Building
 //===----------------------------------------------------------------------===//
 
-Value LayerCall::activate(StringRef key, Value x) {
+Value LayerCall::activate(StringRef key, Value x, StringRef missing) {
   if (!x)
     return {};
   const Json &spec = config.at(key);
   NamedObject object = namedObject(spec);
+  if (!config.has(key))
+    object.className = missing.str();
   if (object.className.empty() || object.className == "linear")
     return x;
   // An activation may be a whole layer: {"class_name": "LeakyReLU", ...}.

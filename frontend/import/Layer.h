@@ -177,16 +177,27 @@ public:
                          llvm::StringRef prefix, const Scope *where = nullptr);
   /// A variable that training does not touch by its gradient.
   mlir::Value state(llvm::StringRef name, llvm::ArrayRef<int64_t> shape,
-                    llvm::StringRef initializerKey, mlir::Type type = {});
+                    mlir::DictionaryAttr initializer, mlir::Type type = {});
   void assign(llvm::StringRef name, mlir::Value value);
   /// The scope of an object within the layer: its name and the attribute that
   /// holds it ("lstm_cell", "cell").
   Scope within(llvm::StringRef name, llvm::StringRef attribute) const;
-  mlir::DictionaryAttr initializer(const Json &spec);
+  /// The initializer that stands at PREFIX_initializer, or Keras's default.
+  mlir::DictionaryAttr initializer(llvm::StringRef prefix);
+  /// The same, told which axes of the weight are its inputs and outputs; the
+  /// configuration may say otherwise.
+  mlir::DictionaryAttr initializer(llvm::StringRef prefix,
+                                   llvm::ArrayRef<int64_t> inputAxes,
+                                   llvm::ArrayRef<int64_t> outputAxes);
+  mlir::DictionaryAttr
+  initializerOf(llvm::StringRef className,
+                llvm::ArrayRef<mlir::NamedAttribute> config = {});
 
   // Building -----------------------------------------------------------------
-  /// Applies the activation that the configuration names at `key`.
-  mlir::Value activate(llvm::StringRef key, mlir::Value x);
+  /// Applies the activation that the configuration names at `key`, or without
+  /// the key the one that is missing.
+  mlir::Value activate(llvm::StringRef key, mlir::Value x,
+                       llvm::StringRef missing = "linear");
   /// Uniform random numbers in [0, 1) of this shape.
   mlir::Value random(llvm::ArrayRef<int64_t> shape, mlir::Value like);
   /// Normally distributed numbers.

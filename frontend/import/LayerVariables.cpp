@@ -135,16 +135,13 @@ Value LayerCall::weight(StringRef name, ArrayRef<int64_t> shape,
                         StringRef prefix, const Scope *where) {
   if (prefix.empty())
     prefix = name;
-  return weightWith(name, shape,
-                    initializer(config.at((prefix + "_initializer").str())),
-                    prefix, where);
+  return weightWith(name, shape, initializer(prefix), prefix, where);
 }
 
 Value LayerCall::state(StringRef name, ArrayRef<int64_t> shape,
-                       StringRef initializerKey, Type type) {
+                       DictionaryAttr initializer, Type type) {
   return readVariable(*this, scope, name, shape, type ? type : floatType(),
-                      initializer(config.at(initializerKey)),
-                      /*trainable=*/false, "");
+                      initializer, /*trainable=*/false, "");
 }
 
 void LayerCall::assign(StringRef name, Value value) {
@@ -186,25 +183,60 @@ static StringRef initializerClass(StringRef name) {
   return {};
 }
 
-DictionaryAttr LayerCall::initializer(const Json &spec) {
+// What the constructors of Keras's layers have: the same for a prefix in every
+// class.
+static StringRef defaultInitializer(StringRef prefix) {
+  return llvm::StringSwitch<StringRef>(prefix)
+      .Cases({"kernel", "depthwise", "pointwise"}, "GlorotUniform")
+      .Case("recurrent", "Orthogonal")
+      .Case("embeddings", "RandomUniform")
+      .Cases({"gamma", "moving_variance"}, "Ones")
+      .Default("Zeros");
+}
+
+DictionaryAttr LayerCall::initializerOf(StringRef className,
+                                        ArrayRef<NamedAttribute> members) {
   Builder &b = model.builder;
-  NamedObject object = namedObject(spec);
-  StringRef className = object.className;
-  Attribute config;
-  if (className.empty()) {
-    className = "Zeros";
-  } else {
-    className = initializerClass(className);
-    if (className.empty()) {
-      error("unknown initializer '" + object.className + "'",
-            "one of Keras's built-in initializers");
-      className = "Zeros";
-    }
-    config = toAttribute(model.context, *object.config);
-  }
-  if (!config || !isa_and_present<DictionaryAttr>(config))
-    config = b.getDictionaryAttr({});
   return b.getDictionaryAttr(
       {b.getNamedAttr("class_name", b.getStringAttr(className)),
-       b.getNamedAttr("config", config)});
+       b.getNamedAttr("config", b.getDictionaryAttr(members))});
+}
+
+DictionaryAttr LayerCall::initializer(StringRef prefix) {
+  std::string key = (prefix + "_initializer").str();
+  if (!config.has(key))
+    return initializerOf(defaultInitializer(prefix));
+  NamedObject object = namedObject(config.at(key));
+  // None has add_weight choose.
+  if (object.className.empty())
+    return initializerOf("GlorotUniform");
+  StringRef className = initializerClass(object.className);
+  if (className.empty()) {
+    errorAt(key, "unknown initializer '" + object.className + "'",
+            "one of Keras's built-in initializers");
+    return initializerOf("Zeros");
+  }
+  auto members = dyn_cast_or_null<DictionaryAttr>(
+      toAttribute(model.context, *object.config));
+  return initializerOf(className, members ? members.getValue()
+                                          : ArrayRef<NamedAttribute>());
+}
+
+DictionaryAttr LayerCall::initializer(StringRef prefix,
+                                      ArrayRef<int64_t> inputAxes,
+                                      ArrayRef<int64_t> outputAxes) {
+  Builder &b = model.builder;
+  DictionaryAttr plain = initializer(prefix);
+  NamedAttrList members(plain.getAs<DictionaryAttr>("config"));
+  if (members.get("input_axes") && members.get("output_axes"))
+    return plain;
+  auto numbers = [&](ArrayRef<int64_t> axes) {
+    SmallVector<Attribute> list;
+    for (int64_t axis : axes)
+      list.push_back(b.getF64FloatAttr(static_cast<double>(axis)));
+    return b.getArrayAttr(list);
+  };
+  members.set("input_axes", numbers(inputAxes));
+  members.set("output_axes", numbers(outputAxes));
+  return initializerOf(plain.getAs<StringAttr>("class_name"), members);
 }

@@ -39,27 +39,18 @@ struct Projection {
 // x (batch, time..., in...) -> (batch, time..., out...).
 static Value project(LayerCall &call, const Projection &p, Value x) {
   Math &m = call.math;
-  Builder &b = call.model.builder;
   Scope scope = call.within(p.name, p.attribute);
   Shape kernelShape = p.in;
   kernelShape.append(p.out.begin(), p.out.end());
   // Keras tells the initializer which axes are inputs.
-  NamedAttrList config(cast<DictionaryAttr>(
-      call.initializer(call.config.at("kernel_initializer")).get("config")));
-  auto axes = [&](size_t begin, size_t end) {
-    SmallVector<Attribute> list;
-    for (size_t i = begin; i < end; ++i)
-      list.push_back(b.getF64FloatAttr(static_cast<double>(i)));
-    return b.getArrayAttr(list);
-  };
-  config.set("input_axes", axes(0, p.in.size()));
-  config.set("output_axes", axes(p.in.size(), kernelShape.size()));
-  NamedAttrList initializer(
-      call.initializer(call.config.at("kernel_initializer")));
-  initializer.set("config", config.getDictionary(b.getContext()));
-  Value kernel = call.weightWith("kernel", kernelShape,
-                                 initializer.getDictionary(b.getContext()),
-                                 "kernel", &scope);
+  auto axes = llvm::to_vector(
+      llvm::seq<int64_t>(static_cast<int64_t>(kernelShape.size())));
+  ArrayRef<int64_t> all(axes);
+  Value kernel =
+      call.weightWith("kernel", kernelShape,
+                      call.initializer("kernel", all.take_front(p.in.size()),
+                                       all.drop_front(p.in.size())),
+                      "kernel", &scope);
   std::string free =
       StringRef("bcdefg").take_front(Math::rank(x) - p.in.size()).str();
   std::string in = StringRef("wxyz").take_front(p.in.size()).str();
@@ -262,17 +253,11 @@ static void importAttention(LayerCall &call) {
   bool additive = call.className() == "AdditiveAttention";
   bool concat = call.string("score_mode", "dot") == "concat";
   bool scaled = call.boolean("use_scale", additive);
-  Builder &b = call.model.builder;
-  auto initial = [&](StringRef name) {
-    return b.getDictionaryAttr(
-        {b.getNamedAttr("class_name", b.getStringAttr(name)),
-         b.getNamedAttr("config", b.getDictionaryAttr({}))});
-  };
   Value scale;
   if (scaled)
     scale = call.weightWith(
         "scale", additive ? Shape{Math::size(query, -1)} : Shape{},
-        initial(additive ? "GlorotUniform" : "Ones"), "scale");
+        call.initializerOf(additive ? "GlorotUniform" : "Ones"), "scale");
   Value scores;
   if (!additive && !concat) {
     scores = m.contract("bqd,bkd->bqk", query, key);
@@ -284,8 +269,8 @@ static void importAttention(LayerCall &call) {
       Value bent = m.tanh(sum);
       scores = m.sum(scale ? m.multiply(bent, scale) : bent, {-1});
     } else {
-      Value weight =
-          call.weightWith("concat_score_weight", {}, initial("Ones"), "scale");
+      Value weight = call.weightWith("concat_score_weight", {},
+                                     call.initializerOf("Ones"), "scale");
       Value bent = m.tanh(scale ? m.multiply(sum, scale) : sum);
       scores = m.multiply(m.sum(bent, {-1}), weight);
     }

@@ -82,7 +82,14 @@ static void importEinsumDense(LayerCall &call) {
       return fail();
     kernelShape.push_back(it->second);
   }
-  Value weights = call.weight("kernel", kernelShape);
+  // Keras tells the initializer which axes are inputs.
+  Shape inputAxes, outputAxes;
+  for (auto [axis, label] : llvm::enumerate(labels[1]))
+    (StringRef(labels[2]).contains(label) ? outputAxes : inputAxes)
+        .push_back(static_cast<int64_t>(axis));
+  Value weights = call.weightWith(
+      "kernel", kernelShape, call.initializer("kernel", inputAxes, outputAxes),
+      "kernel");
   Value y =
       m.contract(labels[0] + "," + labels[1] + "->" + labels[2], x, weights);
   std::string biasAxes = call.string("bias_axes", "");
@@ -112,6 +119,8 @@ static void importEmbedding(LayerCall &call) {
 }
 
 static void importActivation(LayerCall &call) {
+  if (!call.config.has("activation"))
+    call.error("the config has no activation");
   call.result(call.activate("activation", call.math.toFloat(call.input())));
 }
 

@@ -76,9 +76,9 @@ static void importBatchNormalization(LayerCall &call) {
   if (call.boolean("center", true))
     beta = call.weight("beta", {channels});
   Value movingMean =
-      call.state("moving_mean", {channels}, "moving_mean_initializer");
-  Value movingVariance =
-      call.state("moving_variance", {channels}, "moving_variance_initializer");
+      call.state("moving_mean", {channels}, call.initializer("moving_mean"));
+  Value movingVariance = call.state("moving_variance", {channels},
+                                    call.initializer("moving_variance"));
   Shape inverse;
   bool last = axis == Math::rank(x) - 1;
   if (!last)
@@ -182,17 +182,11 @@ static void importRMSNormalization(LayerCall &call) {
   Shape axes;
   if (!readAxes(call, x, axes))
     return;
-  Value scale = alignWeight(
-      m,
-      call.weightWith(
-          "scale", sizesOf(x, axes),
-          call.model.builder.getDictionaryAttr(
-              {call.model.builder.getNamedAttr(
-                   "class_name", call.model.builder.getStringAttr("Ones")),
-               call.model.builder.getNamedAttr(
-                   "config", call.model.builder.getDictionaryAttr({}))}),
-          "scale"),
-      x, axes);
+  Value scale =
+      alignWeight(m,
+                  call.weightWith("scale", sizesOf(x, axes),
+                                  call.initializerOf("Ones"), "scale"),
+                  x, axes);
   Value square = m.mean(m.square(x), axes, true);
   Value inv = m.rsqrt(m.add(square, call.number("epsilon", 1e-6)));
   call.result(m.multiply(m.multiply(x, inv), scale));

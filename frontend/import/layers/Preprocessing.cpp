@@ -7,7 +7,8 @@ using namespace cornu;
 using namespace cornu::frontend;
 
 // A number, or a list that broadcasts over the last axis.
-static Value readFactor(LayerCall &call, StringRef key, double missing) {
+static Value readFactor(LayerCall &call, StringRef key,
+                        std::optional<double> missing = {}) {
   const Json &json = call.config.at(key);
   if (!json.isArray())
     return call.math.scalar(call.number(key, missing), call.floatType());
@@ -25,7 +26,7 @@ static Value readFactor(LayerCall &call, StringRef key, double missing) {
 static void importRescaling(LayerCall &call) {
   Math &m = call.math;
   Value x = m.toFloat(call.input());
-  Value scaled = m.multiply(x, readFactor(call, "scale", 1));
+  Value scaled = m.multiply(x, readFactor(call, "scale"));
   call.result(m.add(scaled, readFactor(call, "offset", 0)));
 }
 
@@ -46,7 +47,7 @@ static void importNormalization(LayerCall &call) {
   if (json.isArray())
     for (const Json *item : json.items())
       axes.push_back(m.axis(x, item->asInteger().value_or(-1)));
-  else if (!json.isNull())
+  else if (!json.isNull() || !call.config.has("axis"))
     axes.push_back(m.axis(x, json.asInteger().value_or(-1)));
   llvm::sort(axes);
   if (!axes.empty() && axes[0] < 0)
@@ -74,9 +75,12 @@ static void importNormalization(LayerCall &call) {
     mean = constant("mean");
     variance = constant("variance");
   } else {
-    mean = m.reshape(call.state("mean", own, ""), broadcastShape);
-    variance = m.reshape(call.state("variance", own, ""), broadcastShape);
-    call.state("count", {}, "", m.i32());
+    mean = m.reshape(call.state("mean", own, call.initializerOf("Zeros")),
+                     broadcastShape);
+    variance =
+        m.reshape(call.state("variance", own, call.initializerOf("Ones")),
+                  broadcastShape);
+    call.state("count", {}, call.initializerOf("Zeros"), m.i32());
   }
   Value deviation = m.maximum(m.sqrt(variance), 1e-7);
   bool invert = call.boolean("invert", false);
@@ -161,11 +165,8 @@ static void importLayerScale(LayerCall &call) {
   Builder &b = call.model.builder;
   auto value = b.getNamedAttr(
       "value", b.getF64FloatAttr(call.number("init_values", 1e-6)));
-  DictionaryAttr initial = b.getDictionaryAttr(
-      {b.getNamedAttr("class_name", b.getStringAttr("Constant")),
-       b.getNamedAttr("config", b.getDictionaryAttr({value}))});
-  Value gamma =
-      call.weightWith("variable", {Math::size(x, -1)}, initial, "gamma");
+  Value gamma = call.weightWith("variable", {Math::size(x, -1)},
+                                call.initializerOf("Constant", value), "gamma");
   call.result(m.multiply(x, gamma));
 }
 

@@ -121,7 +121,7 @@ static void makeSimple(Shared cell, RecurrentCell &out, Value input,
     if (g.useBias)
       z = m.add(z, in[g.bias]);
     z = m.add(z, projectState(m, g, state[0], in, 0, 1));
-    Value h = cell->activate("activation", z);
+    Value h = cell->activate("activation", z, "tanh");
     return Step{h, {h}};
   };
 }
@@ -136,9 +136,7 @@ static void makeLSTM(Shared cell, RecurrentCell &out, Value input,
   if (cell->boolean("unit_forget_bias", true)) {
     auto units = b.getNamedAttr(
         "units", b.getF64FloatAttr(static_cast<double>(g.units)));
-    forgetBias = b.getDictionaryAttr(
-        {b.getNamedAttr("class_name", b.getStringAttr("UnitForgetBias")),
-         b.getNamedAttr("config", b.getDictionaryAttr({units}))});
+    forgetBias = cell->initializerOf("UnitForgetBias", units);
   }
   addBias(*cell, out, g, {4 * g.units}, forgetBias);
   out.stateSizes.push_back(g.units);
@@ -148,15 +146,18 @@ static void makeLSTM(Shared cell, RecurrentCell &out, Value input,
                     projectState(m, g, state[0], in, 0, 4));
     if (g.useBias)
       z = m.add(z, in[g.bias]);
-    auto gate = [&](int64_t index, StringRef activation) {
-      return cell->activate(activation, block(m, z, index, g.units));
+    auto gate = [&](int64_t index) {
+      return cell->activate("recurrent_activation", block(m, z, index, g.units),
+                            "sigmoid");
     };
-    Value i = gate(0, "recurrent_activation");
-    Value f = gate(1, "recurrent_activation");
-    Value candidate = gate(2, "activation");
-    Value o = gate(3, "recurrent_activation");
+    auto bend = [&](Value x) {
+      return cell->activate("activation", x, "tanh");
+    };
+    Value i = gate(0), f = gate(1);
+    Value candidate = bend(block(m, z, 2, g.units));
+    Value o = gate(3);
     Value c = m.add(m.multiply(f, state[1]), m.multiply(i, candidate));
-    Value h = m.multiply(o, cell->activate("activation", c));
+    Value h = m.multiply(o, bend(c));
     return Step{h, {h, c}};
   };
 }
@@ -185,13 +186,14 @@ static void makeGRU(Shared cell, RecurrentCell &out, Value input,
     auto gate = [&](int64_t index) {
       return cell->activate(
           "recurrent_activation",
-          m.add(block(m, xs, index, g.units), block(m, hs, index, g.units)));
+          m.add(block(m, xs, index, g.units), block(m, hs, index, g.units)),
+          "sigmoid");
     };
     Value z = gate(0), r = gate(1);
     Value inner = resetAfter ? m.multiply(r, block(m, hs, 2, g.units))
                              : projectState(m, g, m.multiply(r, h), in, 2, 3);
-    Value candidate =
-        cell->activate("activation", m.add(block(m, xs, 2, g.units), inner));
+    Value candidate = cell->activate(
+        "activation", m.add(block(m, xs, 2, g.units), inner), "tanh");
     Value next =
         m.add(m.multiply(z, h), m.multiply(m.subtract(1.0, z), candidate));
     return Step{next, {next}};

@@ -27,6 +27,10 @@ static void importReshape(LayerCall &call) {
   Shape target{Math::size(x, 0)};
   int64_t known = 1, open = -1;
   const Json &json = call.config.at("target_shape");
+  if (!json.isArray()) {
+    call.errorAt("target_shape", "target_shape must be a list of sizes");
+    return;
+  }
   for (size_t i = 0; i < json.size(); ++i) {
     std::optional<int64_t> size = json.at(i).asInteger();
     if ((size == -1 || json.at(i).isNull()) && open < 0) {
@@ -83,8 +87,14 @@ static int64_t spatialRank(LayerCall &call) {
 
 // ((a, b), (c, d)), (a, b) per axis, or one number; for one axis also (a, b).
 static bool readAmounts(LayerCall &call, StringRef key, int64_t rank,
-                        Shape &low, Shape &high) {
-  const Json &json = call.config.at(key);
+                        int64_t missing, Shape &low, Shape &high) {
+  const Json *given = call.config.find(key);
+  if (!given) {
+    low.assign(rank, missing);
+    high.assign(rank, missing);
+    return true;
+  }
+  const Json &json = *given;
   auto amount = [](const Json &item) {
     std::optional<int64_t> value = item.asInteger();
     return value && *value >= 0 && *value < (int64_t{1} << 31) ? *value : -1;
@@ -109,7 +119,7 @@ static void importZeroPadding(LayerCall &call) {
   int64_t rank = spatialRank(call);
   Shape low, high;
   if (!call.expectRank(rank + 2, rank + 2) ||
-      !readAmounts(call, "padding", rank, low, high))
+      !readAmounts(call, "padding", rank, 1, low, high))
     return;
   bool first = call.channelsFirst();
   low.insert(low.begin(), 0);
@@ -123,7 +133,7 @@ static void importCropping(LayerCall &call) {
   int64_t rank = spatialRank(call);
   Shape low, high;
   if (!call.expectRank(rank + 2, rank + 2) ||
-      !readAmounts(call, "cropping", rank, low, high))
+      !readAmounts(call, "cropping", rank, rank == 2 ? 0 : 1, low, high))
     return;
   int64_t axis = call.channelsFirst() ? 2 : 1;
   Value x = call.input();
