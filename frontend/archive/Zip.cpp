@@ -3,8 +3,6 @@
 #include "frontend/archive/Zip.h"
 
 #include "llvm/ADT/ScopeExit.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Signals.h"
 #include <zip.h>
 
 using namespace cornu::frontend;
@@ -107,10 +105,11 @@ static std::string addMember(zip_t *archive, const ZipMember &member) {
   return "";
 }
 
-static std::string writeArchive(const char *path,
+static std::string writeArchive(llvm::StringRef path,
                                 llvm::ArrayRef<ZipMember> members) {
   int code = 0;
-  zip_t *archive = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
+  zip_t *archive =
+      zip_open(path.str().c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
   if (!archive)
     return "error " + std::to_string(code) + " of libzip";
   std::string error;
@@ -127,27 +126,7 @@ static std::string writeArchive(const char *path,
 
 std::string cornu::frontend::writeZip(llvm::StringRef path,
                                       llvm::ArrayRef<ZipMember> members) {
-  namespace fs = llvm::sys::fs;
-  // A link's target is replaced, a device or pipe is not.
-  llvm::SmallString<128> target(path), temporary;
-  if (fs::exists(path)) {
-    if (!fs::is_regular_file(path))
-      return "not a regular file; choose another to write to";
-    if (std::error_code code = fs::real_path(path, target))
-      return "cannot write the file: " + code.message();
-  }
-  if (std::error_code code = fs::createUniqueFile(
-          target + ".%%%%%%.tmp", temporary, fs::all_read | fs::owner_write))
-    return "cannot write a file there: " + code.message() +
-           "; choose a folder that exists and that you may write to";
-  llvm::sys::RemoveFileOnSignal(temporary);
-  std::string error = writeArchive(temporary.c_str(), members);
-  if (error.empty())
-    if (std::error_code code = fs::rename(temporary, target))
-      error = code.message();
-  if (!error.empty())
-    fs::remove(temporary);
-  llvm::sys::DontRemoveFileOnSignal(temporary);
+  std::string error = writeArchive(path, members);
   return error.empty() ? ""
                        : "cannot write the file: " + error +
                              "; choose another, where there is space";

@@ -49,8 +49,8 @@ struct ZipMember {
   llvm::StringRef content;
 };
 
-/// Writes an archive of stored members beside `path` and renames it into
-/// place, so that there is never half a file. Returns the error, "" on success.
+/// Writes an archive of stored members. Returns the error, "" on success; then
+/// libzip has renamed a file of its own into place: there is never half a file.
 std::string writeZip(llvm::StringRef path, llvm::ArrayRef<ZipMember> members);
 
 } // namespace cornu::frontend

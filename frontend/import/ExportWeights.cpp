@@ -52,7 +52,8 @@ bool cornu::frontend::exportWeights(mlir::MLIRContext &context,
                                     ModelArchive &archive,
                                     llvm::StringRef safetensors,
                                     llvm::StringRef output,
-                                    Diagnostics &diagnostics) {
+                                    Diagnostics &diagnostics,
+                                    llvm::StringRef temporary) {
   std::optional<ImportedModel> model =
       importModel(context, archive, {}, diagnostics);
   if (!model)
@@ -71,7 +72,7 @@ bool cornu::frontend::exportWeights(mlir::MLIRContext &context,
   if (diagnostics.hasErrors())
     return false;
   diagnostics.setFile(output);
-  error = writeKeras(output, archive, datasets);
+  error = writeKeras(temporary.empty() ? output : temporary, archive, datasets);
   if (!error.empty())
     diagnostics.error(error);
   return error.empty();

@@ -79,10 +79,11 @@ std::optional<ImportedModel> importModel(mlir::MLIRContext &context,
                                          Diagnostics &diagnostics);
 
 /// Writes the archive's model as a .keras file with the weights of a
-/// safetensors file: `cornu weights`. False with diagnostics on an error.
+/// safetensors file: `cornu weights`. False with diagnostics on an error. The
+/// bytes go to `temporary` if the caller will rename that to `output`.
 bool exportWeights(mlir::MLIRContext &context, ModelArchive &archive,
                    llvm::StringRef safetensors, llvm::StringRef output,
-                   Diagnostics &diagnostics);
+                   Diagnostics &diagnostics, llvm::StringRef temporary = {});
 
 /// The README's tables of supported layers, activations, losses, metrics,
 /// optimizers and operations, in Markdown.

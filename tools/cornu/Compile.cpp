@@ -114,7 +114,7 @@ bool readOutput(const Arguments &arguments, llvm::StringRef model,
   if (!keepsInputs("output", options.path, inputs) ||
       !keepsInputs("header", header, inputs))
     return false;
-  if (header == options.path) {
+  if (sameFile(header, options.path)) {
     printError("the header '" + header +
                "' would replace the output; choose another with -o");
     return false;

@@ -19,6 +19,9 @@ struct InputFile {
 bool keepsInputs(llvm::StringRef what, llvm::StringRef path,
                  llvm::ArrayRef<InputFile> inputs);
 
+/// Whether two names, also of files that are not there yet, are of one file.
+bool sameFile(llvm::StringRef a, llvm::StringRef b);
+
 /// Ends what was written to the standard output: the exit code, or 1 after a
 /// message if not all of it got there.
 int finishStandardOutput(int exitCode);

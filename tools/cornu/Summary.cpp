@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/emit/KernelCalls.h"
+#include "codegen/emit/ModelDescriptor.h"
 #include "passes/buffer/Buffer.h"
 #include "tools/cornu/Commands.h"
 #include "tools/cornu/Model.h"
@@ -115,22 +116,32 @@ void printParameters(ModuleOp module) {
 }
 
 /// The scratch block of an entry, and the state.
-void printMemory(ModuleOp module) {
+LogicalResult printMemory(ModuleOp module) {
   auto model = module->getAttrOfType<DictionaryAttr>(buffer::kModelAttr);
   auto number = [](DictionaryAttr d, llvm::StringRef key) -> double {
     auto attr = d ? d.getAs<IntegerAttr>(key) : IntegerAttr();
     return attr ? double(attr.getInt()) : 0;
   };
   llvm::outs() << " State: " << bytesText(number(model, "state_bytes")) << "\n";
-  auto line = [&](llvm::StringRef name, llvm::StringRef key) {
+  auto line = [&](llvm::StringRef name, llvm::StringRef key,
+                  uint64_t mostSamples) {
     auto scratch = model.getAs<DictionaryAttr>(key);
     llvm::outs() << " Memory to " << name << ": "
                  << bytesText(number(scratch, "fixed")) << " + "
-                 << bytesText(number(scratch, "per_sample")) << " per sample\n";
+                 << bytesText(number(scratch, "per_sample")) << " per sample";
+    // The rest of a larger batch follows in the same memory.
+    if (mostSamples)
+      llvm::outs() << ", at most " << grouped(int64_t(mostSamples))
+                   << " at a time";
+    llvm::outs() << "\n";
   };
-  line("predict", "predict_scratch");
+  auto described = codegen::ModelDescriptor::read(module);
+  if (failed(described))
+    return failure();
+  line("predict", "predict_scratch", described->predictScratch.most_samples);
   if (module.lookupSymbol("train_step"))
-    line("train", "train_scratch");
+    line("train", "train_scratch", described->trainScratch.most_samples);
+  return success();
 }
 
 int summary(const Arguments &arguments) {
@@ -155,8 +166,7 @@ int summary(const Arguments &arguments) {
   printParameters(module);
   llvm::outs() << " Work of a prediction: "
                << decimal(workOfPrediction(module), "FLOP") << "\n";
-  printMemory(module);
-  return 0;
+  return failed(printMemory(module)) ? 1 : 0;
 }
 
 constexpr Option options[] = {

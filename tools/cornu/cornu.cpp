@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "codegen/emit/OutputFile.h"
 #include "codegen/target/Target.h"
 #include "frontend/import/Import.h"
 #include "mlir/IR/AsmState.h"
@@ -48,14 +49,25 @@ int weights(const Arguments &arguments) {
   if (!keepsInputs("output", arguments.value("-o"),
                    {{"weights file", arguments.value("--from")}}))
     return 1;
+  auto file = codegen::Replacement::create(arguments.value("-o"));
+  if (!file) {
+    printError(llvm::toString(file.takeError()));
+    return 1;
+  }
   frontend::Diagnostics diagnostics(path);
   auto archive = frontend::ModelArchive::read(path, "", diagnostics);
   mlir::MLIRContext context;
   context.loadDialect<nn::NNDialect>();
-  bool written = archive && frontend::exportWeights(
-                                context, *archive, arguments.value("--from"),
-                                arguments.value("-o"), diagnostics);
+  bool written =
+      archive && frontend::exportWeights(
+                     context, *archive, arguments.value("--from"),
+                     arguments.value("-o"), diagnostics, file->temporary());
   diagnostics.print(llvm::errs());
+  llvm::Error failure = written ? file->commit() : file->discard();
+  if (failure) {
+    printError(llvm::toString(std::move(failure)));
+    return 1;
+  }
   return written ? 0 : 1;
 }
 
@@ -143,12 +155,11 @@ static int runCommand(int argc, char **argv) {
 /// would remove the files that are being written.
 static void initializeLLVM(std::optional<llvm::InitLLVM> &init, int &argc,
                            char **&argv) {
-  constexpr int signals[] = {SIGHUP, SIGINT, SIGTERM};
-  struct sigaction before[std::size(signals)];
-  for (auto [signal, action] : llvm::zip_equal(signals, before))
+  struct sigaction before[std::size(codegen::endingSignals)];
+  for (auto [signal, action] : llvm::zip_equal(codegen::endingSignals, before))
     sigaction(signal, nullptr, &action);
   init.emplace(argc, argv);
-  for (auto [signal, action] : llvm::zip_equal(signals, before))
+  for (auto [signal, action] : llvm::zip_equal(codegen::endingSignals, before))
     if (action.sa_handler == SIG_IGN)
       sigaction(signal, &action, nullptr);
 }
