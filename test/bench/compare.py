@@ -24,6 +24,7 @@ import machine
 import peers
 import table
 import turns
+from further_models import FURTHER
 from peers import export
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -33,6 +34,9 @@ KEPT = HERE / "results.jsonl"  # the lines behind the README's table
 # some peers more memory than most machines have.
 ORDER = ["mlp_seed", "mlp_mnist", "kws_dscnn", "lenet", "lstm_sentiment", "seq2seq_gru", "resnet20", "transformer",
          "mobilenet_v2", "resnet50"]
+# Measured where --only asks for them.
+FURTHER_NAMES = [f.__name__ for f in FURTHER]
+MORE = ["matmul_1024", *FURTHER_NAMES]
 LARGE = {"mobilenet_v2", "resnet50"}
 LARGE_TRAINING_BATCH = 8
 
@@ -66,9 +70,9 @@ def installed(options):
 def wanted_rows(options):
     """Pairs of (model, threads) and their (mode, batch)."""
     chosen = options.only.split(",") if options.only else ["matmul_1024", *ORDER]
-    unknown = [m for m in chosen if m not in ["matmul_1024", *ORDER]]
+    unknown = [m for m in chosen if m not in [*ORDER, *MORE]]
     if unknown:
-        sys.exit(f"unknown model {', '.join(unknown)}; there are: matmul_1024, {', '.join(ORDER)}")
+        sys.exit(f"unknown model {', '.join(unknown)}; there are: {', '.join([*ORDER, *MORE])}")
     for model in chosen:
         for threads in options.threads:
             if model == "matmul_1024":
@@ -107,6 +111,14 @@ def difference(answer, reference):
     return max(abs(a - b) for a, b in zip(answer, reference)) / (max(map(abs, reference)) or 1)
 
 
+def takes_part(name, model, mode):
+    if name == "cornu":
+        return True
+    peer = peers.PEERS[name]
+    return mode in peer.modes and (name != "openblas" or model == "matmul_1024") \
+        and not (peer.torch and model in FURTHER_NAMES)
+
+
 def measure_rows(model, threads, rows, names, version, options):
     """Yields a line for each peer of each row."""
     import numpy as np
@@ -118,8 +130,7 @@ def measure_rows(model, threads, rows, names, version, options):
     players += [turns.Worker(n, threads, python, options.folder, options.nice) for n, python in names]
     try:
         for mode, batch in rows:
-            able = [p for p in players if p.name == "cornu" or mode in peers.PEERS[p.name].modes
-                    and (p.name == "openblas") <= (model == "matmul_1024")]
+            able = [p for p in players if takes_part(p.name, model, mode)]
             for player in players:
                 if player not in able:
                     player.stop()  # its memory is wanted by the others
@@ -145,7 +156,7 @@ def numbers(text):
 
 def parse():
     parser = argparse.ArgumentParser(description="Times Cornu beside its peers on this machine and prints a table.")
-    parser.add_argument("--only", help=f"models, comma-separated, from: matmul_1024,{','.join(ORDER)}")
+    parser.add_argument("--only", help=f"models, comma-separated, from: {','.join([*ORDER, *MORE])}")
     parser.add_argument("--mode", type=lambda t: t.split(","), default=["infer", "train"], help="infer,train")
     parser.add_argument("--batch", type=numbers, default=[1, 32], help="1,32")
     parser.add_argument("--threads", type=numbers, default=[1, 2], help="1,2")
