@@ -26,7 +26,9 @@ def test_a_resumed_run_equals_the_uninterrupted_one(digits, tmp_path):
 def interrupt(digits, folder):
     """Starts a long run and presses Ctrl-C in it; its exit code and the epochs it finished."""
     command = [digits, "fit", *TRAIN, "--epochs", 100000, "--seed", 5, "--json", "--checkpoint", folder / "interrupted"]
-    process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # A script's background job, as a CI's may be, ignores the signal, and the program would, too.
+    process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     time.sleep(0.7)
     assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
