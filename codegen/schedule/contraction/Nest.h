@@ -139,9 +139,8 @@ private:
   std::optional<Winograd> planWinograd();
   void startWinograd();
   void forTasks(mlir::Value tasks, llvm::function_ref<void(mlir::Value)> body);
-  mlir::Value allocateShared(int64_t elements);
   void emitWinograd(Winograd &plan);
-  void allocatePoints(Winograd &plan, int64_t channels, int64_t lanes);
+  void allocatePoints(Winograd &plan);
   mlir::Value startSquares(Winograd &plan, mlir::Value first);
   std::pair<mlir::Value, mlir::Value> firstParts(const Winograd &plan,
                                                  mlir::Value point);
@@ -150,6 +149,14 @@ private:
   llvm::SmallVector<mlir::Value>
   multiplyTile(const Winograd &plan, mlir::Value point, mlir::Value row,
                mlir::Value panel, unsigned vectors);
+  void forPanels(const Winograd &plan,
+                 llvm::function_ref<void(mlir::Value, int64_t)> body);
+  llvm::SmallVector<mlir::Value>
+  addTerms(const Winograd &plan, int64_t rows, mlir::Value right,
+           mlir::Value terms,
+           llvm::function_ref<mlir::Value(mlir::Value, int64_t)> leftAt,
+           llvm::function_ref<mlir::Value(mlir::Value)> rightAt,
+           mlir::ValueRange sums);
   // WinogradKernel.cpp
   void transformKernel(Winograd &plan);
   void transformChannels(const Winograd &plan, mlir::Value first, int64_t down,

@@ -38,7 +38,9 @@ WinogradSource ContractionNest::squaresIn(const Winograd &plan,
   auto operand = cast<MemRefType>(input.operand.getType());
   source.input = number;
   source.side = patches ? plan.transform.patch : plan.side;
-  source.channels = patches ? window.channels : window.lanes;
+  source.channels = !window.forKernel ? window.channels
+                    : patches         ? plan.strategy.getChannels()
+                                      : plan.strategy.getLanes();
   source.firstChannel = math.constant(0);
   for (unsigned i = 0; i < 2; ++i) {
     const WinogradForm::Axis &axis = window.axes[i];
@@ -79,6 +81,8 @@ std::optional<ContractionNest::Winograd> ContractionNest::planWinograd() {
   plan.side = transform->side;
   plan.lanes = llvm::alignTo(window->lanes, width);
   plan.nr = llvm::alignTo(strategy.getNr(), width);
+  plan.row = window->forKernel ? llvm::alignTo(plan.strategy.getLanes(), width)
+                               : plan.lanes;
   plan.points = transform->patch * transform->patch;
   plan.parts = transform->parts.size();
   plan.total = math.constant(1);
@@ -157,8 +161,7 @@ void ContractionNest::emitWinograd(Winograd &plan) {
   transformKernel(plan);
   Value tasks = math.ceilDiv(plan.total, plan.squares);
   forTasks(tasks, [&](Value index) {
-    const WinogradForm &window = plan.form;
-    allocatePoints(plan, window.channels, plan.lanes);
+    allocatePoints(plan);
     Value count = startSquares(plan, math.mul(index, plan.squares));
     forRange(math.constant(0), math.constant(plan.points), 1,
              [&](Value point) { multiplyPoint(plan, point, count); });
@@ -182,23 +185,11 @@ void ContractionNest::forTasks(Value tasks,
                      });
 }
 
-/// Memory that all tasks of the kernel share.
-Value ContractionNest::allocateShared(int64_t elements) {
-  int64_t start = takeSharedWorkspace(root->getParentOfType<func::FuncOp>(),
-                                      elements * sizeof(float));
-  Value bytes = KernelWorkspaceOp::create(
-      builder, loc,
-      MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()));
-  return memref::ViewOp::create(builder, loc,
-                                MemRefType::get({elements}, element), bytes,
-                                math.constant(start), ValueRange());
-}
-
 /// Workspace for V, for M or its counterpart, and for the squares at hand.
-void ContractionNest::allocatePoints(Winograd &plan, int64_t channels,
-                                     int64_t lanes) {
-  plan.patchStep = Winograd::pointStep(plan.patches * channels, width);
-  plan.productStep = Winograd::pointStep(plan.squares * lanes, width);
+void ContractionNest::allocatePoints(Winograd &plan) {
+  plan.patchStep =
+      Winograd::pointStep(plan.patches * plan.patchSource.channels, width);
+  plan.productStep = Winograd::pointStep(plan.squares * plan.row, width);
   plan.transformed = allocate(plan.points * plan.patchStep);
   plan.products = allocate(plan.points * plan.productStep);
   int64_t results = plan.form.forKernel ? plan.form.taps : plan.side;
@@ -236,28 +227,65 @@ Value ContractionNest::startSquares(Winograd &plan, Value first) {
 /// Rows beyond `count` are computed from what the workspace holds, and unread.
 void ContractionNest::multiplyPoint(const Winograd &plan, Value point,
                                     Value count) {
-  int64_t lanes = plan.lanes, mr = strategy.getMr(), nr = plan.nr;
+  int64_t mr = strategy.getMr();
   Value right = math.mul(point, plan.pointWeights());
   Value out = math.mul(point, plan.productStep);
-  auto panel = [&](Value start, int64_t columns) {
+  forPanels(plan, [&](Value start, int64_t columns) {
     Value weights = math.add(right, math.mul(start, plan.terms()));
     forRange(math.constant(0), count, mr, [&](Value row) {
       SmallVector<Value> sums =
           multiplyTile(plan, point, row, weights, columns / width);
-      Value target = math.add(math.add(out, math.mul(row, lanes)), start);
+      Value target = math.add(math.add(out, math.mul(row, plan.row)), start);
       for (auto [i, sum] : llvm::enumerate(sums)) {
         int64_t vectors = columns / width, r = i / vectors, v = i % vectors;
-        vector::StoreOp::create(builder, loc, sum, plan.products,
-                                ValueRange{addConstant(builder, loc, target,
-                                                       r * lanes + v * width)});
+        vector::StoreOp::create(
+            builder, loc, sum, plan.products,
+            ValueRange{
+                addConstant(builder, loc, target, r * plan.row + v * width)});
       }
     });
-  };
-  int64_t full = lanes / nr * nr;
-  forRange(math.constant(0), math.constant(full), nr,
-           [&](Value start) { panel(start, nr); });
-  if (full < lanes)
-    panel(math.constant(full), lanes - full);
+  });
+}
+
+/// Covers the lanes of a task with tiles: full ones in a loop, then the rest.
+void ContractionNest::forPanels(const Winograd &plan,
+                                llvm::function_ref<void(Value, int64_t)> body) {
+  int64_t full = plan.row / plan.nr * plan.nr;
+  forRange(math.constant(0), math.constant(full), plan.nr,
+           [&](Value start) { body(start, plan.nr); });
+  if (full < plan.row)
+    body(math.constant(full), plan.row - full);
+}
+
+/// A tile's `sums` and the products of so many terms: row r of V has a term's
+/// element at leftAt(term, r), `right` its vectors from rightAt(term) on.
+SmallVector<Value> ContractionNest::addTerms(
+    const Winograd &plan, int64_t rows, Value right, Value terms,
+    llvm::function_ref<Value(Value, int64_t)> leftAt,
+    llvm::function_ref<Value(Value)> rightAt, ValueRange sums) {
+  int64_t vectors = sums.size() / rows;
+  auto vectorType = VectorType::get({width}, element);
+  auto loop = scf::ForOp::create(
+      builder, loc, math.constant(0), terms, math.constant(1), sums,
+      [&](OpBuilder &, Location, Value term, ValueRange accumulators) {
+        SmallVector<Value> weights, next;
+        Value at = rightAt(term);
+        for (int64_t v = 0; v < vectors; ++v)
+          weights.push_back(vector::LoadOp::create(
+              builder, loc, vectorType, right,
+              ValueRange{addConstant(builder, loc, at, v * width)}));
+        for (int64_t r = 0; r < rows; ++r) {
+          Value value = memref::LoadOp::create(builder, loc, plan.transformed,
+                                               ValueRange{leftAt(term, r)});
+          value = splat(builder, loc, value, width);
+          for (int64_t v = 0; v < vectors; ++v)
+            next.push_back(
+                vector::FMAOp::create(builder, loc, value, weights[v],
+                                      accumulators[r * vectors + v]));
+        }
+        scf::YieldOp::create(builder, loc, next);
+      });
+  return loop.getResults();
 }
 
 /// The first part of the window with a product for the point, down and across:
@@ -282,10 +310,7 @@ SmallVector<Value> ContractionNest::multiplyTile(const Winograd &plan,
                                                  Value panel,
                                                  unsigned vectors) {
   int64_t channels = plan.form.channels, columns = vectors * width;
-  auto vectorType = VectorType::get({width}, element);
-  SmallVector<Value> sums(
-      strategy.getMr() * vectors,
-      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(vectorType)));
+  SmallVector<Value> sums(strategy.getMr() * vectors, zeroOf(width));
 
   // Where the patches of the tile's squares stand in V.
   SmallVector<Value> squares;
@@ -297,30 +322,14 @@ SmallVector<Value> ContractionNest::multiplyTile(const Winograd &plan,
   }
   // Neighbouring parts of a row of the window read neighbouring patches with
   // neighbouring weights: one run of terms.
-  auto addRun = [&](Value left, Value right, Value terms,
-                    ValueRange initial) -> SmallVector<Value> {
-    auto loop = scf::ForOp::create(
-        builder, loc, math.constant(0), terms, math.constant(1), initial,
-        [&](OpBuilder &, Location, Value term, ValueRange accumulators) {
-          SmallVector<Value> weights, next;
-          Value at = math.add(right, math.mul(term, columns));
-          for (unsigned v = 0; v < vectors; ++v)
-            weights.push_back(vector::LoadOp::create(
-                builder, loc, vectorType, plan.kernel,
-                ValueRange{addConstant(builder, loc, at, v * width)}));
-          for (auto [r, square] : llvm::enumerate(squares)) {
-            Value value = memref::LoadOp::create(
-                builder, loc, plan.transformed,
-                ValueRange{math.add(math.add(square, left), term)});
-            value = splat(builder, loc, value, width);
-            for (unsigned v = 0; v < vectors; ++v)
-              next.push_back(
-                  vector::FMAOp::create(builder, loc, value, weights[v],
-                                        accumulators[r * vectors + v]));
-          }
-          scf::YieldOp::create(builder, loc, next);
-        });
-    return loop.getResults();
+  auto addRun = [&](Value left, Value right, Value terms, ValueRange initial) {
+    return addTerms(
+        plan, strategy.getMr(), plan.kernel, terms,
+        [&](Value term, int64_t r) {
+          return math.add(math.add(squares[r], left), term);
+        },
+        [&](Value term) { return math.add(right, math.mul(term, columns)); },
+        initial);
   };
   if (plan.parts == 1)
     return addRun(math.constant(0), panel, math.constant(channels), sums);

@@ -42,10 +42,11 @@ struct ContractionNest::Winograd {
   WinogradForm form;
   WinogradAttr strategy;
   WinogradTransform transform;
-  int64_t side = 0, points = 0;     ///< of a square; of a patch
-  int64_t lanes = 0;                ///< with those that fill the last vector
-  int64_t nr = 0;                   ///< of the register tile: full vectors
-  int64_t parts = 1;                ///< of a side of the window
+  int64_t side = 0, points = 0; ///< of a square; of a patch
+  int64_t lanes = 0;            ///< with those that fill the last vector
+  int64_t nr = 0;               ///< of the register tile: full vectors
+  int64_t row = 0;   ///< of M and its counterparts: the lanes of a task
+  int64_t parts = 1; ///< of a side of the window
   int64_t squares = 0, patches = 0; ///< of a block, at most
   int64_t squaresOf[2] = {0, 0};    ///< of an image, along each axis
   mlir::Value total;                ///< squares of all images

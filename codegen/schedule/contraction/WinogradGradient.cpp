@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/schedule/Elementwise.h"
+#include "codegen/schedule/NestBuffers.h"
 #include "codegen/schedule/contraction/Winograd.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -30,9 +31,8 @@ static constexpr int64_t kLeastBlocks = 4;
 
 void ContractionNest::emitWinogradGradient(Winograd &plan) {
   const WinogradForm &window = plan.form;
-  int64_t channels = plan.strategy.getChannels(),
-          lanes = plan.strategy.getLanes(),
-          row = llvm::alignTo(lanes, width); // of S and E
+  int64_t channels = plan.patchSource.channels,
+          lanes = plan.squareSource.channels;
   Value blocks = math.ceilDiv(plan.total, plan.squares);
   Value blocksPerSum = math.ceilDiv(blocks, plan.strategy.getSums());
   blocksPerSum = math.max(blocksPerSum, math.constant(kLeastBlocks));
@@ -40,21 +40,21 @@ void ContractionNest::emitWinogradGradient(Winograd &plan) {
 
   int64_t elements =
       plan.strategy.getSums() * plan.points * plan.pointWeights();
-  plan.kernel = allocateShared(elements);
+  plan.kernel =
+      workspaceView(builder, loc, root->getParentOfType<func::FuncOp>(),
+                    MemRefType::get({elements}, element));
   int64_t across = window.lanes / lanes;
   int64_t perSum = window.channels / channels * across;
   forTasks(math.mul(sums, perSum), [&](Value index) {
     Value sum = math.div(index, math.constant(perSum));
     Value block = math.rem(index, math.constant(perSum));
-    plan.patchSource.channels = channels;
-    plan.squareSource.channels = lanes;
     plan.patchSource.firstChannel =
         math.mul(math.div(block, math.constant(across)), channels);
     plan.squareSource.firstChannel =
         math.mul(math.rem(block, math.constant(across)), lanes);
-    allocatePoints(plan, channels, row);
+    allocatePoints(plan);
     int64_t taskElements =
-        plan.points * plan.parts * plan.parts * channels * row;
+        plan.points * plan.parts * plan.parts * channels * plan.row;
     Value at = math.mul(index, taskElements);
     forRange(math.constant(0), math.constant(taskElements), width,
              [&](Value i) {
@@ -70,7 +70,7 @@ void ContractionNest::emitWinogradGradient(Winograd &plan) {
             plan, math.add(plan.firstSquare, square), plan.squaresOf);
         transformInto(plan, plan.squareSource, loops,
                       plan.transform.output.transposed(), plan.products, square,
-                      row, plan.productStep);
+                      plan.row, plan.productStep);
       });
       forRange(math.constant(0), math.constant(plan.points), 1,
                [&](Value point) { addProducts(plan, point, count, at); });
@@ -86,12 +86,11 @@ void ContractionNest::emitWinogradGradient(Winograd &plan) {
 /// S += V^T E for one point, and the part of S from `at` on.
 void ContractionNest::addProducts(const Winograd &plan, Value point,
                                   Value count, Value at) {
-  int64_t channels = plan.patchSource.channels,
-          lanes = llvm::alignTo(plan.squareSource.channels, width),
-          nr = plan.nr;
+  int64_t channels = plan.patchSource.channels;
   // Tiles of equal height, but for the last.
   int64_t mr =
       llvm::divideCeil(channels, llvm::divideCeil(channels, strategy.getMr()));
+  int64_t full = channels / mr * mr;
   auto forPart = [&](Value down, Value across) {
     Value patches = math.add(math.mul(down, plan.patchesOf(1)), across);
     Value left =
@@ -100,25 +99,19 @@ void ContractionNest::addProducts(const Winograd &plan, Value point,
     Value part = math.add(
         math.mul(math.add(math.mul(point, plan.parts), down), plan.parts),
         across);
-    Value out = math.add(at, math.mul(part, channels * lanes));
-    auto panel = [&](Value lane, int64_t columns) {
+    Value out = math.add(at, math.mul(part, channels * plan.row));
+    forPanels(plan, [&](Value lane, int64_t columns) {
       auto tiles = [&](int64_t from, int64_t to, int64_t rows) {
         forRange(math.constant(from), math.constant(to), rows, [&](Value row) {
           addTile(plan, math.add(left, row), math.add(right, lane),
-                  math.add(math.add(out, math.mul(row, lanes)), lane), rows,
+                  math.add(math.add(out, math.mul(row, plan.row)), lane), rows,
                   columns / width, count);
         });
       };
-      int64_t full = channels / mr * mr;
       tiles(0, full, mr);
       if (full < channels)
         tiles(full, channels, channels - full);
-    };
-    int64_t full = lanes / nr * nr;
-    forRange(math.constant(0), math.constant(full), nr,
-             [&](Value lane) { panel(lane, nr); });
-    if (full < lanes)
-      panel(math.constant(full), lanes - full);
+    });
   };
   if (plan.parts == 1)
     return forPart(math.constant(0), math.constant(0));
@@ -135,40 +128,25 @@ void ContractionNest::addProducts(const Winograd &plan, Value point,
 void ContractionNest::addTile(const Winograd &plan, Value left, Value right,
                               Value out, int64_t rows, unsigned vectors,
                               Value count) {
-  int64_t channels = plan.patchSource.channels,
-          lanes = llvm::alignTo(plan.squareSource.channels, width);
+  int64_t channels = plan.patchSource.channels;
   auto vectorType = VectorType::get({width}, element);
   SmallVector<Value> places, sums;
   for (int64_t r = 0; r < rows; ++r)
     for (unsigned v = 0; v < vectors; ++v) {
-      places.push_back(addConstant(builder, loc, out, r * lanes + v * width));
+      places.push_back(
+          addConstant(builder, loc, out, r * plan.row + v * width));
       sums.push_back(vector::LoadOp::create(
           builder, loc, vectorType, plan.kernel, ValueRange{places.back()}));
     }
   auto addRun = [&](Value left, Value right, Value steps, ValueRange initial) {
-    auto loop = scf::ForOp::create(
-        builder, loc, math.constant(0), steps, math.constant(1), initial,
-        [&](OpBuilder &, Location, Value step, ValueRange accumulators) {
-          SmallVector<Value> weights, next;
-          Value at = math.add(right, math.mul(step, lanes));
-          for (unsigned v = 0; v < vectors; ++v)
-            weights.push_back(vector::LoadOp::create(
-                builder, loc, vectorType, plan.products,
-                ValueRange{addConstant(builder, loc, at, v * width)}));
-          Value from = math.add(left, math.mul(step, channels));
-          for (int64_t r = 0; r < rows; ++r) {
-            Value value = memref::LoadOp::create(
-                builder, loc, plan.transformed,
-                ValueRange{addConstant(builder, loc, from, r)});
-            value = splat(builder, loc, value, width);
-            for (unsigned v = 0; v < vectors; ++v)
-              next.push_back(
-                  vector::FMAOp::create(builder, loc, value, weights[v],
-                                        accumulators[r * vectors + v]));
-          }
-          scf::YieldOp::create(builder, loc, next);
-        });
-    return SmallVector<Value>(loop.getResults());
+    return addTerms(
+        plan, rows, plan.products, steps,
+        [&](Value step, int64_t r) {
+          return addConstant(builder, loc,
+                             math.add(left, math.mul(step, channels)), r);
+        },
+        [&](Value step) { return math.add(right, math.mul(step, plan.row)); },
+        initial);
   };
   if (plan.parts == 1) {
     sums = addRun(left, right, count, sums);
@@ -182,10 +160,11 @@ void ContractionNest::addTile(const Winograd &plan, Value left, Value right,
           Value patch =
               math.sub(patchOf(plan, math.add(plan.firstSquare, square)),
                        plan.firstPatch);
-          scf::YieldOp::create(builder, loc,
-                               addRun(math.add(left, math.mul(patch, channels)),
-                                      math.add(right, math.mul(square, lanes)),
-                                      math.constant(perRow), accumulators));
+          scf::YieldOp::create(
+              builder, loc,
+              addRun(math.add(left, math.mul(patch, channels)),
+                     math.add(right, math.mul(square, plan.row)),
+                     math.constant(perRow), accumulators));
         });
     sums = SmallVector<Value>(loop.getResults());
   }
@@ -197,18 +176,18 @@ void ContractionNest::addTile(const Winograd &plan, Value left, Value right,
 void ContractionNest::finishTaps(const Winograd &plan, Value channel,
                                  Value lane, Value sums) {
   const WinogradForm &window = plan.form;
-  int64_t channels = plan.strategy.getChannels(),
-          lanes = plan.strategy.getLanes(), patch = plan.transform.patch,
-          row = llvm::alignTo(lanes, width);
+  int64_t channels = plan.patchSource.channels,
+          lanes = plan.squareSource.channels, patch = plan.transform.patch;
   auto vectorType = VectorType::get({width}, element);
-  int64_t partElements = channels * row,
+  int64_t partElements = channels * plan.row,
           pointElements = plan.parts * plan.parts * partElements;
   // The place in a partial sum of the first point and part.
   Value block = math.add(math.mul(math.div(channel, math.constant(channels)),
                                   window.lanes / lanes),
                          math.div(lane, math.constant(lanes)));
   Value at = math.mul(block, plan.points * pointElements);
-  at = math.add(at, math.mul(math.rem(channel, math.constant(channels)), row));
+  at = math.add(at,
+                math.mul(math.rem(channel, math.constant(channels)), plan.row));
   at = math.add(at, math.rem(lane, math.constant(lanes)));
 
   SmallVector<Value> taps(window.taps * window.taps);

@@ -1,6 +1,7 @@
 //===- WinogradKernel.cpp - The transformed kernel ------------------------===//
 
 #include "codegen/schedule/Elementwise.h"
+#include "codegen/schedule/NestBuffers.h"
 #include "codegen/schedule/contraction/Winograd.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -41,7 +42,9 @@ SmallVector<Value> ContractionNest::transformPart(const Winograd &plan,
 void ContractionNest::transformKernel(Winograd &plan) {
   int64_t channels = plan.form.channels;
   int64_t elements = plan.points * plan.pointWeights();
-  plan.kernel = allocateShared(elements);
+  plan.kernel =
+      workspaceView(builder, loc, root->getParentOfType<func::FuncOp>(),
+                    MemRefType::get({elements}, element));
   Value tasks = math.constant(llvm::divideCeil(channels, width));
   forTasks(tasks, [&](Value index) {
     Value first = math.mul(index, width);
@@ -113,12 +116,9 @@ void ContractionNest::transformChannels(const Winograd &plan, Value first,
       // Lanes that only fill the last vector are zero.
       forSpan(math.constant(lanes), math.constant(plan.lanes),
               [&](Value lane, unsigned piece) {
-                Value zero = arith::ConstantOp::create(
-                    builder, loc,
-                    builder.getZeroAttr(VectorType::get({piece}, element)));
                 Value at = place(channel, lane);
                 for (size_t i = 0; i < rows * columns; ++i)
-                  store(zero, pointOf(math.constant(i)), at);
+                  store(zeroOf(piece), pointOf(math.constant(i)), at);
               });
     });
   }

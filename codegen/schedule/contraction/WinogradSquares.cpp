@@ -261,7 +261,7 @@ void ContractionNest::finishSquare(const Winograd &plan, Value place) {
                   : math.min(math.constant(plan.side),
                              math.sub(extents[axis.place], first[axis.place]));
   }
-  Value start = math.mul(place, plan.lanes);
+  Value start = math.mul(place, plan.row);
   auto vectorType = VectorType::get({width}, element);
   forRange(math.constant(0), math.constant(plan.lanes), width, [&](Value lane) {
     SmallVector<Value> products;
