@@ -1,5 +1,6 @@
 # How lit runs the IR tests and the tests of the tools.
 import os
+import sys
 
 import lit.formats
 
@@ -25,7 +26,8 @@ for name in ("KERAS_BACKEND", "HOME"):
 config.substitutions.append(("%cornu-include", config.cornu_include_dir))
 config.substitutions.append(("%cc", config.c_compiler))
 config.substitutions.append(("%cxx", config.cxx_compiler))
-config.substitutions.append(("%python", config.python))
+# That of .venv, where lit is installed: the build may be older than it.
+config.substitutions.append(("%python", sys.executable))
 
 # Features that a test can ask for with REQUIRES.
 config.available_features.add(config.host_arch + "-host")
