@@ -13,10 +13,12 @@ using namespace mlir;
 namespace cornu::codegen {
 
 void buildKernelsPipeline(OpPassManager &pm) {
-  OpPassManager &kernels = pm.nest<func::FuncOp>();
   // linalg op → linalg op {codegen.strategy = ...}
-  kernels.addPass(createStrategyPass());
+  pm.addNestedPass<func::FuncOp>(createStrategyPass());
+  // constant weights → in the order of the tiles that read them
+  pm.addPass(createLayOutWeightsPass());
   // ... → codegen.parallel of loops over vectors
+  OpPassManager &kernels = pm.nest<func::FuncOp>();
   kernels.addPass(createSchedulePass());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());

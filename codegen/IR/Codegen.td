@@ -108,6 +108,10 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
         second version for one row has tiles of so many lanes and packs
         nothing (0: no such version);
       * `serial`: a kernel of fewer multiply-adds runs without the pool;
+      * `panels`: the right operand lies in panels of so many lanes already
+        (0: as its type says): a row-major matrix [R][N] whose columns are the
+        lanes, as matrices [R][panels] one after another, the last with what
+        is left of N. `nr` and `single_row_nr` are multiples of it;
       * `winograd`: a version by minimal filtering.
 
     ```mlir
@@ -115,7 +119,7 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
                          copy_left = false, copy_right = false,
                          pack_right = true, flatten_rows = false,
                          along_reduction = false, single_row_nr = 64,
-                         serial = 200000>
+                         serial = 200000, panels = 0>
     ```
   }];
   let parameters = (ins "int64_t":$mr, "int64_t":$nr, "int64_t":$mc,
@@ -123,6 +127,7 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
                         "bool":$copy_right, "bool":$pack_right,
                         "bool":$flatten_rows, "bool":$along_reduction,
                         "int64_t":$single_row_nr, "int64_t":$serial,
+                        DefaultValuedParameter<"int64_t", "0">:$panels,
                         OptionalParameter<"::cornu::codegen::WinogradAttr">:$winograd);
 }
 

@@ -165,7 +165,8 @@ void addDescriptor(ModuleOp module, const ModelDescriptor &model,
           const ModelVariable &v = model.variables[i];
           return c.structure({c.text(v.name), c.int32(v.dtype),
                               c.int32(v.shape.size()), c.numbers(v.shape),
-                              c.int64(v.offset), c.int32(v.kind)});
+                              c.int64(v.offset), c.int32(v.kind),
+                              c.int64(v.panels)});
         });
     Value metrics =
         c.array("metric_names", model.metricNames.size(),

@@ -113,6 +113,7 @@ std::vector<ModelVariable> readVariables(Reader &reader, DictionaryAttr model) {
         ModelVariable variable;
         variable.name = reader.text(d, "name", path);
         variable.offset = reader.number(d, "offset", path);
+        variable.panels = reader.number(d, "panels", path, false);
         variable.value = reader.member<ElementsAttr>(d, "value", path, false);
         auto attr = reader.member<TypeAttr>(d, "type", path);
         auto type =

@@ -37,6 +37,7 @@ struct ModelVariable {
   cornu_dtype dtype;
   std::vector<int64_t> shape;
   uint64_t offset;
+  int64_t panels; ///< cornu_variable::panels
   cornu_variable_kind kind;
   /// Null if `@initialize` computes it.
   mlir::ElementsAttr value;

@@ -265,7 +265,7 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
       op.getContext(), blocking.mr, blocking.nr, blocking.mc, blocking.nc,
       blocking.kc, blocking.copyLeft, blocking.copyRight, blocking.packRight,
       blocking.flattenRows, blocking.alongReduction, blocking.singleRowNr,
-      blocking.serial, winograd));
+      blocking.serial, /*panels=*/0, winograd));
 }
 
 } // namespace cornu::codegen

@@ -24,11 +24,24 @@ void rememberStrategies(func::FuncOp kernel) {
                     ArrayAttr::get(kernel.getContext(), strategies));
 }
 
+void replaceStrategy(func::FuncOp kernel, Attribute old, Attribute strategy) {
+  auto known =
+      kernel->getAttrOfType<ArrayAttr>(CodegenDialect::kStrategiesAttr);
+  if (!known)
+    return;
+  auto strategies = llvm::to_vector(known);
+  std::replace(strategies.begin(), strategies.end(), old, strategy);
+  kernel->setAttr(CodegenDialect::kStrategiesAttr,
+                  ArrayAttr::get(kernel.getContext(), strategies));
+}
+
 static std::string textOf(ContractionAttr strategy) {
   std::string text =
       llvm::formatv("contraction {0}x{1}", strategy.getMr(), strategy.getNr());
   if (strategy.getPackRight())
     text += ", packed";
+  if (strategy.getPanels())
+    text += ", from panels";
   if (strategy.getCopyLeft() || strategy.getCopyRight())
     text += ", copied";
   if (strategy.getAlongReduction())

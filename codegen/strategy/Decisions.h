@@ -19,6 +19,10 @@ namespace cornu::codegen {
 /// Adds the strategies of the ops in `kernel` to those it remembers.
 void rememberStrategies(mlir::func::FuncOp kernel);
 
+/// Puts `strategy` in the place of `old` in what `kernel` remembers.
+void replaceStrategy(mlir::func::FuncOp kernel, mlir::Attribute old,
+                     mlir::Attribute strategy);
+
 /// In words: "contraction 6x16, packed, winograd F(4x4, 3x3); map 16": the
 /// register tile of a contraction, the tile and lanes of a nest. Empty if the
 /// kernel remembers none, or is null.

@@ -82,6 +82,7 @@ std::unique_ptr<Pass> createStrategyPass() {
 
 void registerStrategyPasses() {
   registerPass([]() { return createStrategyPass(); });
+  registerPass([]() { return createLayOutWeightsPass(); });
 }
 
 } // namespace cornu::codegen

@@ -20,6 +20,8 @@ namespace cornu::codegen {
 
 /// On func.func: kernels on memrefs.
 std::unique_ptr<mlir::Pass> createStrategyPass();
+/// On the module, after it: constant weights in panels (WeightLayout.cpp).
+std::unique_ptr<mlir::Pass> createLayOutWeightsPass();
 
 void registerStrategyPasses();
 

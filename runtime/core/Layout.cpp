@@ -47,6 +47,46 @@ bool variableBytes(const cornu_variable &variable, uint64_t &bytes) {
   return bytesOf(variable.shape, variable.rank, variable.dtype, bytes);
 }
 
+/// Calls `copy(bytes from the start in the state block, those in row-major
+/// order, bytes)` for each run that is the same in both.
+template <typename Function>
+static void forRuns(const cornu_variable &variable, Function copy) {
+  uint64_t bytes;
+  if (!variableBytes(variable, bytes) || bytes == 0)
+    return;
+  if (variable.panels <= 0 || variable.rank == 0) {
+    copy(0, 0, bytes);
+    return;
+  }
+  uint64_t row = uint64_t(variable.shape[variable.rank - 1]) *
+                 elementBytes(variable.dtype);
+  uint64_t panel = uint64_t(variable.panels) * elementBytes(variable.dtype);
+  uint64_t from = 0;
+  for (uint64_t start = 0; start < row; start += panel) {
+    uint64_t width = panel < row - start ? panel : row - start;
+    for (uint64_t to = start; to < bytes; to += row, from += width)
+      copy(from, to, width);
+  }
+}
+
+void toRowMajor(const cornu_variable &variable, const void *state,
+                void *rowMajor) {
+  const char *source = static_cast<const char *>(state) + variable.offset;
+  char *target = static_cast<char *>(rowMajor);
+  forRuns(variable, [&](uint64_t from, uint64_t to, uint64_t bytes) {
+    __builtin_memcpy(target + to, source + from, bytes);
+  });
+}
+
+void fromRowMajor(const cornu_variable &variable, const void *rowMajor,
+                  void *state) {
+  const char *source = static_cast<const char *>(rowMajor);
+  char *target = static_cast<char *>(state) + variable.offset;
+  forRuns(variable, [&](uint64_t to, uint64_t from, uint64_t bytes) {
+    __builtin_memcpy(target + to, source + from, bytes);
+  });
+}
+
 uint64_t samplesOfPart(const cornu_scratch &scratch, uint64_t batch) {
   uint64_t most = scratch.most_samples;
   if (most == 0 || batch <= most)
@@ -108,7 +148,7 @@ uint64_t layoutHash(const cornu_model &model) {
     // The terminator separates the name from what follows.
     hash = hashBytes(hash, v.name, length + 1);
     const uint64_t facts[] = {uint64_t(v.dtype), uint64_t(v.kind), v.offset,
-                              uint64_t(v.rank)};
+                              uint64_t(v.panels), uint64_t(v.rank)};
     hash = hashBytes(hash, facts, sizeof(facts));
     hash = hashBytes(hash, v.shape, uint64_t(v.rank) * sizeof(v.shape[0]));
   }

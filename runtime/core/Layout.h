@@ -31,6 +31,13 @@ bool sampleBytes(const cornu_tensor &tensor, uint64_t &bytes);
 /// Bytes of `variable`; false on overflow.
 bool variableBytes(const cornu_variable &variable, uint64_t &bytes);
 
+/// The elements of `variable` from its place in the state block to row-major
+/// order, or the other way; see cornu_variable::panels.
+void toRowMajor(const cornu_variable &variable, const void *state,
+                void *rowMajor);
+void fromRowMajor(const cornu_variable &variable, const void *rowMajor,
+                  void *state);
+
 /// The samples of a batch that an entry computes together: parts are of equal
 /// size, but for the last.
 uint64_t samplesOfPart(const cornu_scratch &scratch, uint64_t batch);
@@ -45,9 +52,9 @@ const cornu_variable *findVariable(const cornu_model &model, const char *name);
 /// Zeroes the metric variables, as at the start of an epoch.
 int resetMetrics(const cornu_model &model, void *state);
 
-/// Fingerprint of the state block's layout: names, dtypes, shapes, offsets and
-/// kinds of all variables. Two programs with the same one can exchange state
-/// blocks.
+/// Fingerprint of the state block's layout: names, dtypes, shapes, offsets,
+/// kinds and panels of all variables. Two programs with the same one can
+/// exchange state blocks.
 uint64_t layoutHash(const cornu_model &model);
 
 /// Continues a 64-bit FNV-1a hash.

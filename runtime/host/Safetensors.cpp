@@ -95,7 +95,13 @@ Error saveWeights(const char *path, const cornu_model &model,
     uint64_t bytes = 0;
     if (!isSaved(variable) || !variableBytes(variable, bytes))
       continue;
+    Vector<char> rowMajor;
     const char *data = static_cast<const char *>(state) + variable.offset;
+    if (variable.panels) {
+      rowMajor.resize(bytes);
+      toRowMajor(variable, state, rowMajor.data());
+      data = rowMajor.data();
+    }
     if (Error error = file.write(data, bytes))
       return error;
   }
@@ -203,13 +209,20 @@ Error loadWeights(const char *path, const cornu_model &model, void *state) {
       return error;
     uint64_t count = 0;
     elementCount(variable->shape, variable->rank, count);
-    Misfit misfit =
-        convertElements(tensor.data.data, tensor.type, count, variable->dtype,
-                        0, static_cast<char *>(state) + variable->offset);
+    Vector<char> rowMajor;
+    char *place = static_cast<char *>(state) + variable->offset;
+    if (variable->panels) {
+      rowMajor.resize(count * elementBytes(variable->dtype));
+      place = rowMajor.data();
+    }
+    Misfit misfit = convertElements(tensor.data.data, tensor.type, count,
+                                    variable->dtype, 0, place);
     if (misfit.found)
       return failure("%s: '%s', element %llu: %s", path, variable->name,
                      static_cast<unsigned long long>(misfit.index),
                      misfit.reason.c_str());
+    if (variable->panels)
+      fromRowMajor(*variable, rowMajor.data(), state);
     loaded[size_t(variable - model.variables)] = 1;
   }
   for (int32_t i = 0; i < model.num_variables; ++i) {

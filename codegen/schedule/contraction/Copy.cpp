@@ -261,6 +261,30 @@ LinearView ContractionNest::panelView(const LaneTile &lanes) {
   return view;
 }
 
+/// The right operand of a tile where it lies in panels: of a matrix [R][N],
+/// column n of the panel that starts at s and is w wide stands s * R elements
+/// from the start, and rows are w apart instead of N.
+LinearView ContractionNest::givenPanels(const LaneTile &lanes) {
+  LinearView view = blockRight;
+  auto type = cast<MemRefType>(root->getOperand(form.right).getType());
+  int64_t columns = form.extents[form.lane];
+  int64_t rows = type.getNumElements() / columns;
+  int64_t width = strategy.getPanels();
+  Value start = lanes.start;
+  if (lanes.inLastPanel) {
+    start = math.constant(columns / width * width);
+    width = columns % width;
+  }
+  for (auto [loop, stride] : llvm::enumerate(view.strides))
+    if (loop != form.lane)
+      stride = builder.getIndexAttr(*constantOf(stride) / columns * width);
+  view.base = math.add(
+      view.base, math.mul(start, OpFoldResult(builder.getIndexAttr(rows - 1))));
+  view.panelLanes = width;
+  view.panelDistance = rows * width;
+  return view;
+}
+
 /// The elements of one step of the reduction, neighbours in the panel.
 void ContractionNest::packStep(Value source, Value target,
                                const LaneTile &lanes) {

@@ -342,10 +342,12 @@ void ContractionNest::emitBlock() {
 void ContractionNest::forLaneTiles(
     llvm::function_ref<void(const LaneTile &)> body) {
   LoopRange lane = ranges[form.lane];
-  auto tile = [&](Value start, ArrayRef<unsigned> widths) {
-    body({math.add(lane.low, start), SmallVector<unsigned>(widths)});
+  auto tile = [&](Value start, ArrayRef<unsigned> widths,
+                  bool inLastPanel = false) {
+    body({math.add(lane.low, start), SmallVector<unsigned>(widths),
+          inLastPanel});
   };
-  int64_t full = strategy.getNr();
+  int64_t full = strategy.getNr(), panels = strategy.getPanels();
   Value whole = math.mul(math.div(lane.size, math.constant(full)),
                          OpFoldResult(builder.getIndexAttr(full)));
   SmallVector<unsigned> fullWidths = laneWidths(full);
@@ -369,13 +371,18 @@ void ContractionNest::forLaneTiles(
       ifElse(
           here,
           [&] {
-            SmallVector<unsigned> pieces = laneWidths(rest);
-            ArrayRef<unsigned> left = pieces;
             Value start = whole;
+            int64_t last = rest;
+            for (; panels && last >= panels; last -= panels) {
+              tile(start, laneWidths(panels));
+              start = addConstant(builder, loc, start, panels);
+            }
+            SmallVector<unsigned> pieces = laneWidths(last);
+            ArrayRef<unsigned> left = pieces;
             while (!left.empty()) {
               auto part =
                   left.take_front(std::min(fullWidths.size(), left.size()));
-              tile(start, part);
+              tile(start, part, /*inLastPanel=*/panels != 0);
               for (unsigned lanes : part)
                 start = addConstant(builder, loc, start, lanes);
               left = left.drop_front(part.size());

@@ -76,6 +76,9 @@ enum class Packing {
 struct LaneTile {
   mlir::Value start;
   llvm::SmallVector<unsigned> widths;
+  /// Among the lanes that are no full panel, where the right operand lies in
+  /// panels.
+  bool inLastPanel = false;
 };
 
 /// `count` vectors of `count` elements: vector i of the result holds element
@@ -130,6 +133,7 @@ private:
   void packTransposed(mlir::Value source, mlir::Value target,
                       const LaneTile &lanes);
   LinearView panelView(const LaneTile &lanes);
+  LinearView givenPanels(const LaneTile &lanes);
   void forSpan(mlir::Value low, mlir::Value high,
                llvm::function_ref<void(mlir::Value, unsigned)> body);
 
@@ -234,6 +238,7 @@ private:
   llvm::SmallVector<mlir::Value>
   rowOffsets(const LinearView &view, mlir::Value base, const RowTile &tile);
   mlir::Value fixedOffset(const LinearView &view);
+  mlir::Value columnOffset(const LinearView &view, int64_t column);
   mlir::Value loadLanes(mlir::Value buffer, mlir::Value offset,
                         mlir::OpFoldResult stride, unsigned width);
   void storeLanes(mlir::Value vector, mlir::Value buffer, mlir::Value offset,

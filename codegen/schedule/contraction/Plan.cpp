@@ -10,6 +10,8 @@
 
 #include "codegen/schedule/contraction/Nest.h"
 
+#include "llvm/Support/MathExtras.h"
+
 using namespace mlir;
 
 namespace cornu::codegen {
@@ -150,11 +152,12 @@ void ContractionNest::emitSingleRow(unsigned loop) {
   Value extent = extents[loop];
   strategy = ContractionAttr::get(
       general.getContext(), /*mr=*/1, general.getSingleRowNr(), /*mc=*/1,
-      std::max<int64_t>(kSingleRowLanes, general.getSingleRowNr()),
+      llvm::alignTo(kSingleRowLanes, general.getSingleRowNr()),
       /*kc=*/std::numeric_limits<int32_t>::max(), general.getCopyLeft(),
       general.getCopyRight(), /*pack_right=*/false, /*flatten_rows=*/false,
       /*along_reduction=*/known[form.right][form.lane] != 1,
-      /*single_row_nr=*/0, general.getSerial(), /*winograd=*/nullptr);
+      /*single_row_nr=*/0, general.getSerial(), general.getPanels(),
+      /*winograd=*/nullptr);
   extents[loop] = math.constant(1);
   plan();
   emitGrid();

@@ -28,10 +28,9 @@ ContractionNest::Accumulators ContractionNest::step(ValueRange left,
   int64_t column = 0;
   for (unsigned lane : lanes.widths) {
     OpFoldResult stride = tileRight.strides[form.lane];
-    columns.push_back(
-        loadLanes(tileRight.buffer,
-                  math.add(right, math.mul(math.constant(column), stride)),
-                  stride, lane));
+    columns.push_back(loadLanes(
+        tileRight.buffer, math.add(right, columnOffset(tileRight, column)),
+        stride, lane));
     if (filled)
       vector::StoreOp::create(
           builder, loc, columns.back(), filledPanel->buffer,
@@ -299,6 +298,8 @@ ContractionNest::reduceTile(const RowTile &tile, const LaneTile &lanes,
   auto operand = [&](Accumulators sums) {
     return reduceFrom(blockRight, tile, lanes, std::move(sums));
   };
+  if (strategy.getPanels())
+    return reduceFrom(givenPanels(lanes), tile, lanes, std::move(accumulators));
   if (packing == Packing::None)
     return operand(std::move(accumulators));
   LinearView panel = panelView(lanes);

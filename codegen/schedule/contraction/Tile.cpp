@@ -36,6 +36,14 @@ Value ContractionNest::fixedOffset(const LinearView &view) {
   return offset;
 }
 
+/// How far the lane `column` of a tile is from the tile's first.
+Value ContractionNest::columnOffset(const LinearView &view, int64_t column) {
+  if (view.panelLanes)
+    return math.constant(column / view.panelLanes * view.panelDistance +
+                         column % view.panelLanes);
+  return math.mul(math.constant(column), view.strides[form.lane]);
+}
+
 SmallVector<Value> ContractionNest::rowOffsets(const LinearView &view,
                                                Value base,
                                                const RowTile &tile) {

@@ -27,6 +27,9 @@ struct LinearView {
   mlir::Value buffer; ///< memref<?xT>
   mlir::Value base;
   llvm::SmallVector<mlir::OpFoldResult> strides; ///< one per loop of the root
+  /// The lane's stride holds within panels of so many lanes, which are
+  /// `panelDistance` elements apart; 0: everywhere.
+  int64_t panelLanes = 0, panelDistance = 0;
 
   /// Stride of a loop, 0 for a loop that does not move the operand.
   std::optional<int64_t> stride(unsigned loop) const {

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-#define CORNU_ABI_VERSION 3u
+#define CORNU_ABI_VERSION 4u
 /* Every block that the caller provides starts at a multiple of this. */
 #define CORNU_ALIGNMENT 64u
 
@@ -58,6 +58,10 @@ typedef struct cornu_variable {
   const int64_t *shape;
   uint64_t offset; /* bytes from the start of the state block */
   cornu_variable_kind kind;
+  /* 0: row-major. Else a constant weight in the order in which it is read: the
+   * columns (the last dimension) in groups of so many, the last with what is
+   * left, and each group a row-major matrix, one after another. */
+  int64_t panels;
 } cornu_variable;
 
 /* A row of the model's summary. */

@@ -1,5 +1,6 @@
 """What a compiler engineer and a curious user look at."""
 import json
+import platform
 import re
 
 import pytest
@@ -46,6 +47,26 @@ def test_inference_only_leaves_training_out(cornu, tmp_path):
     result = run(tmp_path / "some", "fit", "--input", DIGITS / "x_test.npy", "--target", DIGITS / "y_test.npy", code=1)
     assert "inference" in result.err
     run(tmp_path / "some", "predict", "--input", DIGITS / "x_test.npy", "--output", tmp_path / "p.npy")
+
+
+def test_weights_of_another_program_in_panels(cornu, tmp_path):
+    """A program that only predicts has its kernels in the order in which they are read; files of weights are row-major."""
+    import numpy as np
+
+    x, y = DIGITS / "x_test.npy", DIGITS / "y_test.npy"
+    portable = [] if platform.machine() == "aarch64" else ["--mcpu=x86-64-v3"]
+    run(cornu, "compile", MODEL, *portable, "-o", tmp_path / "trains")
+    report = run(cornu, "compile", MODEL, *portable, "--inference-only", "--weights", trained(tmp_path, x, y), "--report", "-o", tmp_path / "predicts")
+    assert "from panels" in report.out
+    for weights in ([], ["--weights", tmp_path / "trained.safetensors"]):
+        run(tmp_path / "trains", "predict", "--input", x, "--output", tmp_path / "expected.npy", "--weights", tmp_path / "trained.safetensors")
+        run(tmp_path / "predicts", "predict", "--input", x, "--output", tmp_path / "p.npy", *weights)
+        assert np.allclose(np.load(tmp_path / "p.npy"), np.load(tmp_path / "expected.npy"), atol=1e-6)
+
+
+def trained(folder, x, y):
+    run(folder / "trains", "fit", "--input", x, "--target", y, "--epochs", 1, "--save", folder / "trained.safetensors", "--quiet")
+    return folder / "trained.safetensors"
 
 
 def test_a_fixed_batch(cornu, tmp_path):

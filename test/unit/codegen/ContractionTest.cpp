@@ -9,6 +9,7 @@
 
 #include "codegen/schedule/contraction/Contraction.h"
 #include "codegen/strategy/Contraction.h"
+#include "codegen/strategy/WeightLayout.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Parser/Parser.h"
 #include "test/unit/codegen/ContractionCase.h"
@@ -51,6 +52,14 @@ protected:
   /// Compiles the cases as one module and compares each.
   void check(std::vector<ContractionCase> &cases);
   template <typename T> void compare(Jit &jit, ContractionCase &c, size_t i);
+  void layOutWeight(linalg::GenericOp root, size_t i);
+
+  /// An input of a case that is given in panels.
+  struct Panels {
+    unsigned input = 0;
+    int64_t width = 0, columns = 0;
+  };
+  std::map<size_t, Panels> panels;
 
   MLIRContext context;
   std::mt19937 random;
@@ -186,10 +195,39 @@ ContractionCase ContractionTest::randomSquareWindow() {
   return c;
 }
 
+/// Half of the inputs that may lie in panels do.
+void ContractionTest::layOutWeight(linalg::GenericOp root, size_t i) {
+  for (BlockArgument argument :
+       root->getParentOfType<func::FuncOp>().getArguments()) {
+    int64_t width = codegen::panelsWanted(root, argument);
+    if (width == 0 || !argument.hasOneUse() || chance(50))
+      continue;
+    auto type = cast<MemRefType>(argument.getType());
+    panels[i] = {argument.getArgNumber(), width, type.getShape().back()};
+    codegen::readPanels(root, width);
+    return;
+  }
+}
+
+/// A row-major matrix to matrices of `width` of its columns.
+template <typename T>
+static void toPanels(Array<T> &array, int64_t width, int64_t columns) {
+  std::vector<T> moved;
+  for (int64_t start = 0; start < columns; start += width)
+    for (int64_t row = 0; row < array.count(); row += columns)
+      for (int64_t c = start; c < std::min(start + width, columns); ++c)
+        moved.push_back(array[row + c]);
+  for (size_t j = 0; j < moved.size(); ++j)
+    array[j] = moved[j];
+}
+
 template <typename T>
 void ContractionTest::compare(Jit &jit, ContractionCase &c, size_t i) {
   auto arguments = c.arguments<T>(random);
   auto expected = c.reference(arguments);
+  if (auto found = panels.find(i); found != panels.end())
+    toPanels(arguments.arrays[found->second.input], found->second.width,
+             found->second.columns);
   ASSERT_TRUE(jit.call("kernel_" + std::to_string(i), arguments.pointers()));
   double terms = 1;
   for (size_t l = 0; l < c.extents.size(); ++l)
@@ -203,7 +241,7 @@ void ContractionTest::compare(Jit &jit, ContractionCase &c, size_t i) {
     for (size_t j = 0; j < expected[r].size(); ++j)
       ASSERT_NEAR(double(out[j]), expected[r][j], tolerance)
           << "at " << j << " of result " << r << "\n"
-          << c.describe();
+          << (panels.count(i) ? "in panels " : "") << c.describe();
   }
 }
 
@@ -223,16 +261,19 @@ void ContractionTest::check(std::vector<ContractionCase> &cases) {
   });
   ASSERT_EQ(roots.size(), cases.size());
   IRRewriter rewriter(&context);
-  for (auto [root, c] : llvm::zip(roots, cases)) {
+  panels.clear();
+  for (auto [i, root, c] : llvm::enumerate(roots, cases)) {
     ASSERT_TRUE(codegen::isContraction(root)) << c.describe();
-    Attribute strategy = root->getAttr("codegen.strategy");
-    if (!strategy) {
+    if (!root->hasAttr("codegen.strategy")) {
       auto chosen = codegen::chooseContraction(root, *target);
       ASSERT_TRUE(succeeded(chosen)) << c.describe();
-      strategy = *chosen;
+      root->setAttr("codegen.strategy", *chosen);
     }
-    ASSERT_TRUE(succeeded(codegen::scheduleContraction(
-        rewriter, root, cast<codegen::ContractionAttr>(strategy), *target)))
+    layOutWeight(root, i);
+    auto strategy =
+        root->getAttrOfType<codegen::ContractionAttr>("codegen.strategy");
+    ASSERT_TRUE(succeeded(
+        codegen::scheduleContraction(rewriter, root, strategy, *target)))
         << c.describe();
   }
   std::string leftovers;

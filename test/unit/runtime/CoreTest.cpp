@@ -90,6 +90,20 @@ TEST(Layout, SizesDoNotOverflow) {
   EXPECT_EQ(bytes, 1u);
 }
 
+TEST(Layout, PanelsToRowMajorAndBack) {
+  // Two rows of five columns: two panels of two, and one of one.
+  const int64_t shape[] = {2, 5};
+  cornu_variable variable = {"w", CORNU_INT32, 2, shape, 4, CORNU_TRAINABLE, 2};
+  int32_t state[11] = {77, 0, 1, 5, 6, 2, 3, 7, 8, 4, 9}, rowMajor[10];
+  toRowMajor(variable, state, rowMajor);
+  for (int32_t i = 0; i < 10; ++i)
+    EXPECT_EQ(rowMajor[i], i);
+  int32_t back[11] = {77};
+  fromRowMajor(variable, rowMajor, back);
+  for (int i = 0; i < 11; ++i)
+    EXPECT_EQ(back[i], state[i]);
+}
+
 TEST(Layout, LargeBatchesAreComputedInParts) {
   cornu_scratch scratch = scratchOf(100, 8, 64);
   EXPECT_EQ(samplesOfPart(scratch, 32), 32u);
@@ -107,7 +121,8 @@ TEST(Layout, LargeBatchesAreComputedInParts) {
 /// A model with one variable, for the header of a checkpoint.
 struct TinyModel {
   int64_t shape[1] = {4};
-  cornu_variable variable = {"w", CORNU_FLOAT32, 1, shape, 0, CORNU_TRAINABLE};
+  cornu_variable variable = {"w", CORNU_FLOAT32,   1, shape,
+                             0,   CORNU_TRAINABLE, 0};
   cornu_model model = {};
   TinyModel() {
     model.num_variables = 1;
