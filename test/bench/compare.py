@@ -84,7 +84,9 @@ def wanted_rows(options):
 
 
 def prepare_model(model, batches, names, options):
-    """Builds, describes, exports and compiles a model: (its path, its folder, the program)."""
+    """Builds, describes, exports and compiles a model: (its path, its folder, the programs by mode).
+
+    One program trains; the other only predicts, as what the peers' converters make of a model does."""
     path = options.folder / f"{model}.keras"
     if not path.exists():
         subprocess.run([sys.executable, HERE / "models.py", options.folder, model], check=True, capture_output=True)
@@ -97,13 +99,15 @@ def prepare_model(model, batches, names, options):
             sys.exit(f"facts.py {model}: {done.stderr[-2000:]}")
     kinds = sorted({peers.PEERS[n].exports for n, _ in names} - {""})
     export.together(path, folder, batches, kinds)
-    program, start = folder / "cornu-program", time.monotonic()
-    done = subprocess.run([options.cornu, "compile", path, "-o", program], capture_output=True, text=True)
-    if done.returncode:
-        say(f"{model}: cornu compile: exit code {done.returncode}: {done.stderr.strip()[:300]}")
-        return path, folder, None
-    say(f"{model}: compiled in {time.monotonic() - start:.2f} s, {os.path.getsize(program) / 1e3:.0f} kB with its weights")
-    return path, folder, program
+    programs = {"train": folder / "cornu-train", "infer": folder / "cornu-infer"}
+    for mode, program in programs.items():
+        flags, start = ["--inference-only"] if mode == "infer" else [], time.monotonic()
+        done = subprocess.run([options.cornu, "compile", path, *flags, "-o", program], capture_output=True, text=True)
+        if done.returncode:
+            say(f"{model}: cornu compile: exit code {done.returncode}: {done.stderr.strip()[:300]}")
+            return path, folder, None
+        say(f"{model}: compiled to {mode} in {time.monotonic() - start:.2f} s, {os.path.getsize(program) / 1e3:.0f} kB with its weights")
+    return path, folder, programs
 
 
 def difference(answer, reference):
@@ -124,9 +128,9 @@ def measure_rows(model, threads, rows, names, version, options):
     import numpy as np
 
     batches = sorted({b for _, b in rows})
-    path, folder, program = prepare_model(model, batches, names, options)
+    path, folder, programs = prepare_model(model, batches, names, options)
     facts = json.loads((folder / "facts.json").read_text())
-    players = [turns.Program(program, version, threads, options.nice)] if program else []
+    players = [turns.Program(programs, version, threads, options.nice)] if programs else []
     players += [turns.Worker(n, threads, python, options.folder, options.nice) for n, python in names]
     try:
         for mode, batch in rows:

@@ -157,12 +157,12 @@ class Program:
 
     name = "cornu"
 
-    def __init__(self, executable, version, threads, nice):
-        self.executable, self.version, self.threads, self.nice = executable, version, threads, nice
+    def __init__(self, executables, version, threads, nice):
+        self.executables, self.version, self.threads, self.nice = executables, version, threads, nice
         self.cpus, self.command = cores(threads), None
 
     def prepare(self, work):
-        self.command = ["taskset", "-c", ",".join(map(str, sorted(self.cpus))), self.executable, "bench",
+        self.command = ["taskset", "-c", ",".join(map(str, sorted(self.cpus))), self.executables[work["mode"]], "bench",
                         f"--mode={work['mode']}", f"--batch-size={work['batch']}", f"--threads={self.threads}", "--json"]
         return {"version": self.version, **({"answer": self.answer(work)} if work["mode"] == "infer" else {})}
 
@@ -177,7 +177,7 @@ class Program:
                 np.save(path, file[key])
                 arguments += ["--input", f"{key[6:]}={path}" if len(names) > 1 else path]
         out = folder / "cornu-answer.npy"
-        done = subprocess.run([self.executable, "predict", *arguments, "--output", out], capture_output=True, text=True)
+        done = subprocess.run([self.executables["infer"], "predict", *arguments, "--output", out], capture_output=True, text=True)
         if done.returncode:
             raise Failure(f"predict: exit code {done.returncode}: {done.stderr.strip()[:300]}")
         return [float(v) for v in np.load(out).ravel()[:256]]

@@ -28,13 +28,18 @@ def _gentle(model, rate):
     return model
 
 
-def model(name, target="onehot", samples=5, batch=3, adam=False, rate=0.1, **options):
+def model(name, target="onehot", samples=5, batch=3, adam=False, rate=0.1, suffix="", **options):
     def build():
         made = _without_dropout(models.build(name, **models.SMALL_INPUTS.get(name, {})))
         return made if adam else _gentle(made, rate)
 
-    case(f"model_{name}{'_adam' if adam else ''}", build, target=target, samples=samples, batch=batch,
+    case(f"model_{name}{suffix or ('_adam' if adam else '')}", build, target=target, samples=samples, batch=batch,
          tolerance=1e-4, timeout=400, randomize=False, **options)
+
+
+def predicting(name, **options):
+    """What a program that does nothing else predicts: weights are folded, and lie in panels."""
+    model(name, suffix="_inference_only", checks=("predict",), compile_flags=("--inference-only",), **options)
 
 
 model("mlp_seed", samples=33, batch=32)
@@ -49,3 +54,9 @@ model("mobilenet_v2", samples=8, batch=8, heavy=True, rate=5.0, exact=True)
 model("resnet50", samples=8, batch=8, heavy=True, idle=("bias",), exact=True)
 model("mlp_mnist", samples=9, batch=8, adam=True, exact=True)
 model("lenet", adam=True, exact=True)
+predicting("mlp_mnist", samples=9, batch=8)
+predicting("lstm_sentiment", target="binary", upper=10000)
+predicting("transformer", target="classes", upper=128)
+predicting("seq2seq_gru", target="classes", upper=3000)
+predicting("resnet20", samples=8, batch=5)
+predicting("mobilenet_v2", samples=8, batch=7, heavy=True)
