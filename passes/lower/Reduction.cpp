@@ -193,55 +193,66 @@ Value KernelLowering::readReduce(Site &site, ReduceOp op,
 // Argmax
 //===----------------------------------------------------------------------===//
 
+/// The largest element, then the first position where it is: two reductions
+/// whose order does not matter, unlike one that remembers where it was.
 void KernelLowering::lowerArgmax(ArgmaxOp op) {
   Location loc = op.getLoc();
   Value input = op.getInput();
   int64_t axis = op.getAxis(), rank = tensorType(input).getRank();
   Type nnElement = elementType(input), element = loweredType(nnElement);
-  bool isUnsigned = nnElement.isUnsignedInteger() || nnElement.isInteger(1);
+  Type integer = builder().getI32Type();
+  if (isExpensive(input))
+    (void)tensorOf(input);
 
-  Nest nest(*this, loc, sizesOf(input));
-  Value candidate = nest.read(input, nest.dims(0, rank));
-  Value position = nest.position(nest.dim(axis));
-  position = arith::IndexCastOp::create(nest.body(), loc,
-                                        builder().getI32Type(), position);
-  Index output;
   Sizes sizes;
   for (int64_t d = 0; d < rank; ++d)
-    if (d != axis) {
-      output.push_back(nest.dim(d));
+    if (d != axis)
       sizes.push_back(sizeOf(input, d));
-    }
   SmallVector<IteratorType> iterators(rank, IteratorType::parallel);
   iterators[axis] = IteratorType::reduction;
+  auto reduce = [&](arith::AtomicRMWKind kind, Type type, Value output,
+                    llvm::function_ref<Value(Nest &, const Index &)> read) {
+    Nest nest(*this, loc, sizesOf(input));
+    Index index;
+    for (int64_t d = 0; d < rank; ++d)
+      if (d != axis)
+        index.push_back(nest.dim(d));
+    Value value = read(nest, index);
+    Value identity = arith::getIdentityValue(kind, type, builder(), loc);
+    return nest.finish(fill(loc, identity, output), index, iterators,
+                       [&](OpBuilder &body, ValueRange present) {
+                         return SmallVector<Value>{arith::getReductionOp(
+                             kind, body, loc, present[0], value)};
+                       })[0];
+  };
 
-  Value lowest = arith::getIdentityValue(
-      combinerOf(ReductionKind::max, nnElement), element, builder(), loc);
-  Value best = fill(loc, lowest, emptyTensor(loc, sizes, element));
-  Value where =
-      fill(loc, constant(loc, builder().getI32Type(), 0), destination(op));
-  SmallVector<Value> results = nest.finish(
-      {best, where}, {output, output}, iterators,
-      [&](OpBuilder &body, ValueRange present) -> SmallVector<Value> {
-        Value larger;
-        if (isa<FloatType>(element)) {
-          // NaN is larger than any number, and the first NaN stays.
-          Value above = arith::CmpFOp::create(
-              body, loc, arith::CmpFPredicate::UGT, candidate, present[0]);
-          Value number = arith::CmpFOp::create(
-              body, loc, arith::CmpFPredicate::ORD, present[0], present[0]);
-          larger = arith::AndIOp::create(body, loc, above, number);
-        } else {
-          larger = arith::CmpIOp::create(body, loc,
-                                         isUnsigned ? arith::CmpIPredicate::ugt
-                                                    : arith::CmpIPredicate::sgt,
-                                         candidate, present[0]);
-        }
-        return {
-            arith::SelectOp::create(body, loc, larger, candidate, present[0]),
-            arith::SelectOp::create(body, loc, larger, position, present[1])};
-      });
-  store(op, results[1]);
+  Value largest =
+      reduce(combinerOf(ReductionKind::max, nnElement), element,
+             emptyTensor(loc, sizes, element), [&](Nest &nest, const Index &) {
+               return nest.read(input, nest.dims(0, rank));
+             });
+  auto positionOfLargest = [&](Nest &nest, const Index &outer) -> Value {
+    Value x = nest.read(input, nest.dims(0, rank));
+    Value y = nest.readTensor(largest, outer);
+    OpBuilder &b = nest.body();
+    Value here;
+    if (isa<FloatType>(element)) {
+      // NaN is larger than any number.
+      here = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, x, y);
+      Value nan =
+          arith::CmpFOp::create(b, loc, arith::CmpFPredicate::UNO, x, x);
+      here = arith::OrIOp::create(b, loc, here, nan);
+    } else {
+      here = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, y);
+    }
+    Value position = arith::IndexCastOp::create(b, loc, integer,
+                                                nest.position(nest.dim(axis)));
+    Value none =
+        constant(loc, integer, double(std::numeric_limits<int32_t>::max()));
+    return arith::SelectOp::create(b, loc, here, position, none);
+  };
+  store(op, reduce(arith::AtomicRMWKind::mins, integer, destination(op),
+                   positionOfLargest));
 }
 
 //===----------------------------------------------------------------------===//

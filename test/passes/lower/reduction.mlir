@@ -27,12 +27,19 @@ func.func private @mean(%x: tensor<?x8xf32>) -> tensor<?xf32> attributes {nn.ker
   return %0 : tensor<?xf32>
 }
 
+// The largest, then the first place where it, or NaN, is: both are vectors.
 // CHECK-LABEL: func.func private @argmax
+// CHECK: %[[MAX:.*]] = linalg.generic
+// CHECK-SAME: ["parallel", "reduction"]
+// CHECK: arith.maximumf
 // CHECK: linalg.generic
 // CHECK-SAME: ["parallel", "reduction"]
+// CHECK-SAME: %[[MAX]]
+// CHECK: arith.cmpf oeq
+// CHECK: arith.cmpf uno
 // CHECK: linalg.index 1
-// CHECK: arith.cmpf ugt
 // CHECK: arith.select
+// CHECK: arith.minsi
 func.func private @argmax(%x: tensor<?x8xf32>) -> tensor<?xi32> attributes {nn.kernel} {
   %0 = nn.argmax 1 %x : (tensor<?x8xf32>) -> tensor<?xi32>
   return %0 : tensor<?xi32>
