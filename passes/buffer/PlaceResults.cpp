@@ -10,7 +10,8 @@
 // Each result is first a copy at the end. A copy from an allocation then goes
 // away: the allocation becomes the copy's target, where in between nobody
 // needs what the target held. The same removes the copies of states in loops,
-// and an elementwise kernel writes over its operand if that was its last use.
+// and of what a loop puts into its part of a sequence or changes there; and an
+// elementwise kernel writes over its operand if that was its last use.
 //
 //===----------------------------------------------------------------------===//
 
@@ -160,6 +161,9 @@ private:
   void forward(memref::CopyOp copy);
   /// Lets the outputs of a call take the memory of its operands.
   void overwrite(func::CallOp call);
+  /// Moves what `target` is a view of, and the view, before `allocation`;
+  /// false if it is not known there.
+  bool moveBefore(Value target, memref::AllocOp allocation);
   /// True if `call` may read `in` and write `out` in one memory: all views of
   /// both among its operands are one of each, and the kernel allows it.
   bool mayShare(Operation *call, Value in, Value out);
@@ -190,14 +194,27 @@ bool Placement::mayShare(Operation *op, Value in, Value out) {
          mayOverwrite(kernel, inputs[0], outputs[0]);
 }
 
-/// `target` with the type of the allocation; null if that is not possible.
+/// True if all uses of the allocation are as well with the layout of `type`:
+/// as are casts to a type that leaves the layout open.
+static bool allowsLayout(memref::AllocOp allocation, MemRefType type) {
+  return llvm::all_of(allocation->getUsers(), [&](Operation *user) {
+    if (auto cast = dyn_cast<memref::CastOp>(user))
+      return memref::CastOp::areCastCompatible(type, cast.getType());
+    return isa<memref::DimOp, memref::CopyOp>(user);
+  });
+}
+
+/// `target` for the uses of the allocation; null if that is not possible.
 Value Placement::viewAs(Value target, memref::AllocOp allocation) {
   MemRefType type = allocation.getType();
   auto from = cast<MemRefType>(target.getType());
   if (from == type)
     return target;
-  if (!from.getLayout().isIdentity() || !isWhole(target) ||
-      from.getElementType() != type.getElementType())
+  if (from.getElementType() != type.getElementType())
+    return {};
+  if (from.getShape() == type.getShape() && allowsLayout(allocation, from))
+    return target;
+  if (!from.getLayout().isIdentity() || !isWhole(target))
     return {};
   // As many elements in another shape.
   OpBuilder builder(allocation);
@@ -212,6 +229,27 @@ Value Placement::viewAs(Value target, memref::AllocOp allocation) {
   }
   return memref::ReinterpretCastOp::create(
       builder, loc, type, target, builder.getIndexAttr(0), sizes, strides);
+}
+
+bool Placement::moveBefore(Value target, memref::AllocOp allocation) {
+  DominanceInfo dominance(entry);
+  SmallVector<Operation *> moved;
+  std::function<bool(Value)> known = [&](Value value) {
+    if (dominance.properlyDominates(value, allocation))
+      return true;
+    Operation *op = value.getDefiningOp();
+    if (!isa_and_nonnull<ViewLikeOpInterface>(op) ||
+        op->getBlock() != allocation->getBlock() ||
+        !llvm::all_of(op->getOperands(), known))
+      return false;
+    moved.push_back(op);
+    return true;
+  };
+  if (!known(target))
+    return false;
+  for (Operation *op : moved)
+    op->moveBefore(allocation);
+  return true;
 }
 
 /// What an op is called in a reason.
@@ -233,16 +271,20 @@ void Placement::forward(memref::CopyOp copy) {
     return keep("the source is a part of a buffer");
   if (allocation->getBlock() != copy->getBlock())
     return keep("the source is not computed beside the copy");
-  DominanceInfo dominance(entry);
   if (allocation == targetRoot.getDefiningOp() ||
-      !dominance.properlyDominates(target, allocation))
+      !moveBefore(target, allocation))
     return keep("the target comes later than the source");
 
   Block *block = copy->getBlock();
   Accesses written(allocation.getResult(), block), held(targetRoot, block);
   Operation *first = written.first(), *last = written.last();
+  // What the target held may have been copied in, to be changed in part.
+  auto in = dyn_cast<memref::CopyOp>(first);
+  if (in &&
+      (in == copy || in.getSource() != target || !isWhole(in.getTarget())))
+    in = nullptr;
   for (Operation *op : held.ops) {
-    if (op == copy || op->isBeforeInBlock(first))
+    if (op == copy || op == in || op->isBeforeInBlock(first))
       continue;
     if (op == first && mayShare(op, targetRoot, allocation))
       continue;
@@ -255,6 +297,17 @@ void Placement::forward(memref::CopyOp copy) {
   if (!place)
     return keep("the target has gaps between its elements");
   copy.erase();
+  if (in)
+    in.erase();
+  for (Operation *user : llvm::make_early_inc_range(allocation->getUsers()))
+    if (auto cast = dyn_cast<memref::CastOp>(user);
+        cast && place.getType() != allocation.getType()) {
+      OpBuilder builder(cast);
+      cast.replaceAllUsesWith(
+          memref::CastOp::create(builder, cast.getLoc(), cast.getType(), place)
+              .getResult());
+      cast.erase();
+    }
   allocation.getResult().replaceAllUsesWith(place);
   allocation.erase();
 }
