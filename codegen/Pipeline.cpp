@@ -17,6 +17,8 @@ void buildKernelsPipeline(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createStrategyPass());
   // constant weights → in the order of the tiles that read them
   pm.addPass(createLayOutWeightsPass());
+  // weights that all steps of a loop read → packed before it
+  pm.addPass(createPackBeforeLoopsPass());
   // ... → codegen.parallel of loops over vectors
   OpPassManager &kernels = pm.nest<func::FuncOp>();
   kernels.addPass(createSchedulePass());

@@ -155,6 +155,9 @@ void placeBuffers(RewriterBase &rewriter, func::FuncOp kernel) {
     });
     if (used && !type.hasStaticShape())
       continue;
+    // An entry's, for kernels, which use the workspace themselves.
+    if (llvm::any_of(alloc->getUsers(), llvm::IsaPred<func::CallOp>))
+      continue;
     for (Operation *user : llvm::make_early_inc_range(alloc->getUsers()))
       if (isa<memref::DeallocOp>(user) || !used)
         rewriter.eraseOp(user);

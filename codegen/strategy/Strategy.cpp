@@ -34,7 +34,7 @@ static bool isPlainReduction(linalg::GenericOp op) {
          form->sharedLane;
 }
 
-static void chooseStrategies(func::FuncOp kernel) {
+void decideStrategies(func::FuncOp kernel) {
   Target target = Target::of(kernel);
   IRRewriter rewriter(kernel.getContext());
   bool contracts = false, decided = false;
@@ -71,7 +71,7 @@ struct StrategyPass
   }
   void runOnOperation() final {
     if (!getOperation().isExternal())
-      chooseStrategies(getOperation());
+      decideStrategies(getOperation());
   }
 };
 } // namespace
@@ -83,6 +83,7 @@ std::unique_ptr<Pass> createStrategyPass() {
 void registerStrategyPasses() {
   registerPass([]() { return createStrategyPass(); });
   registerPass([]() { return createLayOutWeightsPass(); });
+  registerPass([]() { return createPackBeforeLoopsPass(); });
 }
 
 } // namespace cornu::codegen

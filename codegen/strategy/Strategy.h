@@ -13,6 +13,7 @@
 #ifndef CORNU_CODEGEN_STRATEGY_STRATEGY_H
 #define CORNU_CODEGEN_STRATEGY_STRATEGY_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/Pass.h"
 #include <memory>
 
@@ -22,6 +23,12 @@ namespace cornu::codegen {
 std::unique_ptr<mlir::Pass> createStrategyPass();
 /// On the module, after it: constant weights in panels (WeightLayout.cpp).
 std::unique_ptr<mlir::Pass> createLayOutWeightsPass();
+/// On the module, after that: weights packed once for the steps of a loop
+/// (PackBeforeLoops.cpp).
+std::unique_ptr<mlir::Pass> createPackBeforeLoopsPass();
+
+/// What the first pass does, for a kernel that a later one has made.
+void decideStrategies(mlir::func::FuncOp kernel);
 
 void registerStrategyPasses();
 

@@ -24,48 +24,65 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
-int64_t panelsWanted(linalg::GenericOp op, Value weight) {
+Panels panelsWanted(linalg::GenericOp op, Value weight) {
   auto strategy =
       op->getAttrOfType<ContractionAttr>(CodegenDialect::kStrategyAttr);
   auto type = dyn_cast<MemRefType>(weight.getType());
   if (!strategy || strategy.getPanels() || strategy.getWinograd() ||
       strategy.getCopyRight() || strategy.getAlongReduction() || !type ||
       !type.hasStaticShape() || !type.getLayout().isIdentity())
-    return 0;
+    return {};
   std::optional<ContractionForm> form = ContractionForm::of(op);
   if (!form || form->sharedLane || op->getOperand(form->right) != weight ||
       llvm::count(op->getOperands(), weight) != 1)
-    return 0;
-  // The lane is the last dimension, and whole.
+    return {};
   auto exprs = linearResults(op.getIndexingMapsArray()[form->right]);
   if (!exprs || exprs->empty())
-    return 0;
-  for (auto [dim, expr] : llvm::enumerate(*exprs)) {
-    bool last = dim + 1 == exprs->size();
-    for (auto [loop, coefficient] : llvm::enumerate(expr.coefficients))
-      if (coefficient < 0 ||
-          (loop == form->lane ? coefficient != last : last && coefficient))
-        return 0;
-    if (expr.constant != 0)
-      return 0;
-  }
-  int64_t columns = type.getShape().back();
-  if (form->extents[form->lane] != columns || strategy.getNr() >= columns ||
+    return {};
+  // The lane is the first or last dimension, and alone there.
+  bool laneFirst = !exprs->back().moves(form->lane);
+  const LinearExpr &lane = laneFirst ? exprs->front() : exprs->back();
+  for (const LinearExpr &expr : *exprs)
+    for (auto [loop, coefficient] : llvm::enumerate(expr.coefficients)) {
+      bool isLane = loop == form->lane;
+      if (coefficient < 0 || expr.constant != 0 ||
+          (&expr == &lane ? coefficient != isLane : isLane && coefficient))
+        return {};
+    }
+  int64_t columns =
+      laneFirst ? type.getShape().front() : type.getShape().back();
+  // A single panel is the matrix itself, or its transpose.
+  if (form->extents[form->lane] != columns ||
+      (strategy.getNr() >= columns && !laneFirst) ||
       (strategy.getNc() < columns && strategy.getNc() % strategy.getNr()))
-    return 0;
-  return strategy.getNr();
+    return {};
+  return {strategy.getNr(), laneFirst};
 }
 
-void readPanels(linalg::GenericOp op, int64_t panels) {
+Panels panelsWanted(BlockArgument argument,
+                    SmallVectorImpl<linalg::GenericOp> &ops) {
+  Panels panels;
+  for (Operation *user : argument.getUsers()) {
+    auto op = dyn_cast<linalg::GenericOp>(user);
+    Panels wanted = op ? panelsWanted(op, argument) : Panels();
+    if (!wanted || (panels && panels != wanted))
+      return {};
+    panels = wanted;
+    ops.push_back(op);
+  }
+  return panels;
+}
+
+void readPanels(linalg::GenericOp op, int64_t width) {
   auto old = op->getAttrOfType<ContractionAttr>(CodegenDialect::kStrategyAttr);
   int64_t singleRowNr = old.getSingleRowNr();
   if (singleRowNr)
-    singleRowNr = std::max(singleRowNr / panels * panels, panels);
+    singleRowNr = std::max(singleRowNr / width * width, width);
   auto strategy = ContractionAttr::get(
       op.getContext(), old.getMr(), old.getNr(), old.getMc(), old.getNc(),
       old.getKc(), old.getCopyLeft(), old.getCopyRight(), /*pack_right=*/false,
       old.getFlattenRows(), old.getAlongReduction(), singleRowNr,
-      old.getSerial(), panels, old.getWinograd());
+      old.getSerial(), width, old.getWinograd());
   op->setAttr(CodegenDialect::kStrategyAttr, strategy);
   replaceStrategy(op->getParentOfType<func::FuncOp>(), old, strategy);
 }
@@ -176,18 +193,12 @@ WeightReaders::WeightReaders(ModuleOp module) : module(module) {
 void WeightReaders::readKernel(func::FuncOp kernel) {
   for (BlockArgument argument : kernel.getArguments()) {
     Reader reader;
-    for (Operation *user : argument.getUsers()) {
-      auto op = dyn_cast<linalg::GenericOp>(user);
-      int64_t panels = op ? panelsWanted(op, argument) : 0;
-      if (panels == 0 || (reader.panels && reader.panels != panels)) {
-        reader.panels = 0;
-        break;
-      }
-      reader.panels = panels;
-      reader.ops.push_back(op);
-    }
-    if (reader.panels)
-      readers[{kernel, argument.getArgNumber()}] = std::move(reader);
+    Panels panels = panelsWanted(argument, reader.ops);
+    // Descriptors and files know panels of the last dimension.
+    if (!panels || panels.laneFirst)
+      continue;
+    reader.panels = panels.width;
+    readers[{kernel, argument.getArgNumber()}] = std::move(reader);
   }
 }
 

@@ -33,7 +33,7 @@ struct DescribeKernels : PassWrapper<DescribeKernels, OperationPass<ModuleOp>> {
       if (entry->hasAttr(kEntryAttr))
         entry.walk([&](Operation *op) {
           if (std::optional<Work> work = workOfOp(op, symbols))
-            op->setAttr(kWorkAttr, attributeOf(*work));
+            describeWork(op, *work);
         });
   }
 
@@ -47,18 +47,6 @@ struct DescribeKernels : PassWrapper<DescribeKernels, OperationPass<ModuleOp>> {
     bool described =
         kernel && kernel->hasAttr(lower::kKernelAttr) && !kernel.isExternal();
     return described ? workOf(call, kernel) : std::nullopt;
-  }
-
-  DictionaryAttr attributeOf(const Work &work) {
-    Builder b(&getContext());
-    auto row = [&](StringRef key, int64_t value) {
-      return b.getNamedAttr(key, b.getI64IntegerAttr(value));
-    };
-    return b.getDictionaryAttr({row("calls", work.calls),
-                                row("flops", work.flops.fixed),
-                                row("flops_per_sample", work.flops.perSample),
-                                row("bytes", work.bytes.fixed),
-                                row("bytes_per_sample", work.bytes.perSample)});
   }
 };
 } // namespace

@@ -12,7 +12,8 @@
 //     %0 = memref.view %buffers[%c0][%n] : memref<?xi8> to memref<?x8xf32>
 //
 // Kernels run one after another, so they share the range, which lies between
-// the planned buffers and the workspace.
+// the planned buffers and the workspace. What codegen has made an entry
+// allocate, weights packed for a loop, lies before it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -34,6 +35,11 @@ namespace cornu::buffer {
 
 static int64_t elementBytes(MemRefType type) {
   return llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+}
+
+/// Bytes of a buffer of known shape, up to the start of the next.
+static int64_t bytesOf(MemRefType type) {
+  return llvm::alignTo(type.getNumElements() * elementBytes(type), kAlignment);
 }
 
 namespace {
@@ -67,6 +73,8 @@ private:
   FailureOr<Range> needOf(func::CallOp call, func::FuncOp kernel);
   LogicalResult rewriteEntry(func::FuncOp entry, SymbolTable &symbols,
                              NamedAttrList &memory);
+  /// Gives what the entry itself allocates a place at `begin`.
+  void placeInEntry(const Allocations &allocations, Value scratch, Value begin);
   void rewriteKernel(func::FuncOp kernel, const Allocations &allocations);
 
   llvm::MapVector<Operation *, Allocations> kernels;
@@ -121,8 +129,17 @@ LogicalResult PlaceKernelBuffers::rewriteEntry(func::FuncOp entry,
                                                NamedAttrList &memory) {
   SmallVector<func::CallOp> calls;
   entry.walk([&](func::CallOp call) { calls.push_back(call); });
+  Allocations own;
+  int64_t ownBytes = 0;
+  entry.walk([&](memref::AllocOp op) { own.push_back(op); });
+  for (memref::AllocOp op : own) {
+    if (!op.getType().hasStaticShape())
+      return op.emitError("is an allocation of an entry that scales with the "
+                          "batch: buffer-plan-memory comes before");
+    ownBytes += bytesOf(op.getType());
+  }
   Range range;
-  bool any = false;
+  bool any = !own.empty();
   for (func::CallOp call : calls) {
     auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());
     if (!kernels.count(kernel))
@@ -157,6 +174,8 @@ LogicalResult PlaceKernelBuffers::rewriteEntry(func::FuncOp entry,
     return arith::AddIOp::create(b, loc, scaled, result).getResult();
   };
   auto type = cast<MemRefType>(scratch.getType());
+  Value ownBegin = offset(fixed, perSample);
+  fixed += ownBytes;
   Value begin = offset(fixed, perSample);
   Value end = offset(fixed + range.fixed, perSample + range.perSample);
   Value size = arith::SubIOp::create(b, loc, end, begin);
@@ -171,11 +190,29 @@ LogicalResult PlaceKernelBuffers::rewriteEntry(func::FuncOp entry,
       call->insertOperands(last, buffers);
   }
 
+  placeInEntry(own, scratch, ownBegin);
+
   NamedAttrList updated(plan);
   updated.set("fixed", b.getI64IntegerAttr(fixed + range.fixed));
   updated.set("per_sample", b.getI64IntegerAttr(perSample + range.perSample));
   memory.set(entry.getName(), updated.getDictionary(b.getContext()));
   return success();
+}
+
+void PlaceKernelBuffers::placeInEntry(const Allocations &allocations,
+                                      Value scratch, Value begin) {
+  int64_t used = 0;
+  for (memref::AllocOp op : allocations) {
+    OpBuilder b(op);
+    Value at = arith::AddIOp::create(
+        b, op.getLoc(), begin,
+        arith::ConstantIndexOp::create(b, op.getLoc(), used));
+    op.replaceAllUsesWith(memref::ViewOp::create(b, op.getLoc(), op.getType(),
+                                                 scratch, at, ValueRange())
+                              .getResult());
+    used += bytesOf(op.getType());
+    op.erase();
+  }
 }
 
 void PlaceKernelBuffers::rewriteKernel(func::FuncOp kernel,
@@ -216,7 +253,7 @@ void PlaceKernelBuffers::runOnOperation() {
   ModuleOp module = getOperation();
   if (failed(collect(module)))
     return signalPassFailure();
-  if (kernels.empty())
+  if (!module->hasAttr(kMemoryAttr))
     return;
   SymbolTable symbols(module);
   NamedAttrList memory(module->getAttrOfType<DictionaryAttr>(kMemoryAttr));

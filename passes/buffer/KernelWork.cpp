@@ -245,6 +245,19 @@ std::optional<Work> workOf(memref::CopyOp copy) {
   return inLoops(copy, work);
 }
 
+void describeWork(Operation *op, const Work &work) {
+  Builder b(op->getContext());
+  auto row = [&](StringRef key, int64_t value) {
+    return b.getNamedAttr(key, b.getI64IntegerAttr(value));
+  };
+  op->setAttr(kWorkAttr,
+              b.getDictionaryAttr(
+                  {row("calls", work.calls), row("flops", work.flops.fixed),
+                   row("flops_per_sample", work.flops.perSample),
+                   row("bytes", work.bytes.fixed),
+                   row("bytes_per_sample", work.bytes.perSample)}));
+}
+
 std::optional<Work> describedWork(Operation *op) {
   auto work = op->getAttrOfType<DictionaryAttr>(kWorkAttr);
   if (!work)

@@ -58,6 +58,9 @@ std::optional<Work> workOf(mlir::func::CallOp call, mlir::func::FuncOp kernel);
 /// The same of a copy in an entry, which is not in a kernel.
 std::optional<Work> workOf(mlir::memref::CopyOp copy);
 
+/// Writes the work on a call or a copy.
+void describeWork(mlir::Operation *op, const Work &work);
+
 /// The work that `buffer-describe-kernels` has written on a call or a copy.
 std::optional<Work> describedWork(mlir::Operation *op);
 

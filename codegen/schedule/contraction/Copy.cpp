@@ -263,7 +263,7 @@ LinearView ContractionNest::panelView(const LaneTile &lanes) {
 
 /// The right operand of a tile where it lies in panels: of a matrix [R][N],
 /// column n of the panel that starts at s and is w wide stands s * R elements
-/// from the start, and rows are w apart instead of N.
+/// from the start, and rows are w apart.
 LinearView ContractionNest::givenPanels(const LaneTile &lanes) {
   LinearView view = blockRight;
   auto type = cast<MemRefType>(root->getOperand(form.right).getType());
@@ -275,9 +275,19 @@ LinearView ContractionNest::givenPanels(const LaneTile &lanes) {
     start = math.constant(columns / width * width);
     width = columns % width;
   }
-  for (auto [loop, stride] : llvm::enumerate(view.strides))
-    if (loop != form.lane)
-      stride = builder.getIndexAttr(*constantOf(stride) / columns * width);
+  SmallVector<int64_t> strides(root.getNumLoops(), 0);
+  int64_t stride = width;
+  SmallVector<LinearExpr> exprs = *linearResults(maps[form.right]);
+  for (unsigned dim = exprs.size(); dim-- > 0;) {
+    if (exprs[dim].moves(form.lane))
+      continue;
+    for (auto [loop, coefficient] : llvm::enumerate(exprs[dim].coefficients))
+      strides[loop] += coefficient * stride;
+    stride *= type.getDimSize(dim);
+  }
+  strides[form.lane] = 1;
+  for (auto [loop, stride] : llvm::enumerate(strides))
+    view.strides[loop] = builder.getIndexAttr(stride);
   view.base = math.add(
       view.base, math.mul(start, OpFoldResult(builder.getIndexAttr(rows - 1))));
   view.panelLanes = width;

@@ -155,7 +155,8 @@ void ContractionNest::emitSingleRow(unsigned loop) {
       llvm::alignTo(kSingleRowLanes, general.getSingleRowNr()),
       /*kc=*/std::numeric_limits<int32_t>::max(), general.getCopyLeft(),
       general.getCopyRight(), /*pack_right=*/false, /*flatten_rows=*/false,
-      /*along_reduction=*/known[form.right][form.lane] != 1,
+      /*along_reduction=*/!general.getPanels() &&
+          known[form.right][form.lane] != 1,
       /*single_row_nr=*/0, general.getSerial(), general.getPanels(),
       /*winograd=*/nullptr);
   extents[loop] = math.constant(1);

@@ -36,6 +36,28 @@ func.func @predict(%x: memref<?x2x16xf32>, %scratch: memref<?xi8> {nn.role = "sc
 
 // -----
 
+// What the entry allocates for its kernels lies before what they share.
+// CHECK: cornu.memory = {predict = {fixed = 256 : i64, per_sample = 128 : i64}}
+module attributes {cornu.memory = {predict = {fixed = 64 : i64, per_sample = 128 : i64}}} {
+func.func private @k(%x: memref<?x16xf32>, %p: memref<2x20xf32>, %workspace: memref<?xi8>) attributes {nn.kernel} {
+  return
+}
+// CHECK-LABEL: func.func @predict
+// CHECK: %[[BATCHES:.*]] = arith.muli %{{.*}}, %c128
+// CHECK: %[[OWN:.*]] = arith.addi %[[BATCHES]], %c64
+// CHECK: %[[END:.*]] = arith.addi %[[BATCHES]], %c256
+// CHECK: %[[WORKSPACE:.*]] = memref.view %{{.*}}[%[[END]]][%{{.*}}] : memref<?xi8> to memref<?xi8>
+// CHECK: %[[P:.*]] = memref.view %{{.*}}[%[[OWN]]][] : memref<?xi8> to memref<2x20xf32>
+// CHECK: call @k(%{{.*}}, %[[P]], %[[WORKSPACE]])
+func.func @predict(%x: memref<?x16xf32>, %scratch: memref<?xi8> {nn.role = "scratch"}) attributes {nn.entry} {
+  %p = memref.alloc() : memref<2x20xf32>
+  call @k(%x, %p, %scratch) : (memref<?x16xf32>, memref<2x20xf32>, memref<?xi8>) -> ()
+  return
+}
+}
+
+// -----
+
 func.func private @k(%x: memref<?x16xf32>, %n: index, %workspace: memref<?xi8>) attributes {nn.kernel} {
   scf.for %i = %n to %n step %n {
     // expected-error @+1 {{allocates in a loop or a task of a kernel}}

@@ -55,11 +55,11 @@ protected:
   void layOutWeight(linalg::GenericOp root, size_t i);
 
   /// An input of a case that is given in panels.
-  struct Panels {
+  struct PackedInput {
     unsigned input = 0;
-    int64_t width = 0, columns = 0;
+    codegen::Panels panels;
   };
-  std::map<size_t, Panels> panels;
+  std::map<size_t, PackedInput> packed;
 
   MLIRContext context;
   std::mt19937 random;
@@ -199,24 +199,28 @@ ContractionCase ContractionTest::randomSquareWindow() {
 void ContractionTest::layOutWeight(linalg::GenericOp root, size_t i) {
   for (BlockArgument argument :
        root->getParentOfType<func::FuncOp>().getArguments()) {
-    int64_t width = codegen::panelsWanted(root, argument);
-    if (width == 0 || !argument.hasOneUse() || chance(50))
+    SmallVector<linalg::GenericOp> ops;
+    codegen::Panels panels = codegen::panelsWanted(argument, ops);
+    if (!panels || chance(50))
       continue;
-    auto type = cast<MemRefType>(argument.getType());
-    panels[i] = {argument.getArgNumber(), width, type.getShape().back()};
-    codegen::readPanels(root, width);
+    packed[i] = {argument.getArgNumber(), panels};
+    codegen::readPanels(root, panels.width);
     return;
   }
 }
 
-/// A row-major matrix to matrices of `width` of its columns.
+/// A row-major matrix, the lane's dimension last or first, to matrices of
+/// `width` of its columns.
 template <typename T>
-static void toPanels(Array<T> &array, int64_t width, int64_t columns) {
+static void toPanels(Array<T> &array, codegen::Panels panels) {
   std::vector<T> moved;
-  for (int64_t start = 0; start < columns; start += width)
-    for (int64_t row = 0; row < array.count(); row += columns)
-      for (int64_t c = start; c < std::min(start + width, columns); ++c)
-        moved.push_back(array[row + c]);
+  int64_t columns = panels.laneFirst ? array.shape.front() : array.shape.back();
+  int64_t rows = array.count() / columns;
+  for (int64_t start = 0; start < columns; start += panels.width)
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t c = start; c < std::min(start + panels.width, columns); ++c)
+        moved.push_back(
+            array[panels.laneFirst ? c * rows + row : row * columns + c]);
   for (size_t j = 0; j < moved.size(); ++j)
     array[j] = moved[j];
 }
@@ -225,9 +229,8 @@ template <typename T>
 void ContractionTest::compare(Jit &jit, ContractionCase &c, size_t i) {
   auto arguments = c.arguments<T>(random);
   auto expected = c.reference(arguments);
-  if (auto found = panels.find(i); found != panels.end())
-    toPanels(arguments.arrays[found->second.input], found->second.width,
-             found->second.columns);
+  if (auto found = packed.find(i); found != packed.end())
+    toPanels(arguments.arrays[found->second.input], found->second.panels);
   ASSERT_TRUE(jit.call("kernel_" + std::to_string(i), arguments.pointers()));
   double terms = 1;
   for (size_t l = 0; l < c.extents.size(); ++l)
@@ -241,7 +244,7 @@ void ContractionTest::compare(Jit &jit, ContractionCase &c, size_t i) {
     for (size_t j = 0; j < expected[r].size(); ++j)
       ASSERT_NEAR(double(out[j]), expected[r][j], tolerance)
           << "at " << j << " of result " << r << "\n"
-          << (panels.count(i) ? "in panels " : "") << c.describe();
+          << (packed.count(i) ? "in panels " : "") << c.describe();
   }
 }
 
@@ -261,7 +264,7 @@ void ContractionTest::check(std::vector<ContractionCase> &cases) {
   });
   ASSERT_EQ(roots.size(), cases.size());
   IRRewriter rewriter(&context);
-  panels.clear();
+  packed.clear();
   for (auto [i, root, c] : llvm::enumerate(roots, cases)) {
     ASSERT_TRUE(codegen::isContraction(root)) << c.describe();
     if (!root->hasAttr("codegen.strategy")) {
