@@ -62,15 +62,26 @@ static Value project(LayerCall &call, const Projection &p, Value x) {
   return y;
 }
 
-// softmax(scores) over the last axis. Where a mask forbids, Keras has two
-// ways: the fused path subtracts nothing from a row that is masked wholly
-// (uniform weights), the other one gives it zeros.
-static Value maskedSoftmax(Math &m, Value scores, Value mask, bool fused) {
+// softmax(scores) over the last `axes` axes together. Where a mask forbids,
+// Keras has two ways: the fused path subtracts nothing from a row that is
+// masked wholly (uniform weights), the other one gives it zeros.
+static Value maskedSoftmax(Math &m, Value scores, Value mask, size_t axes,
+                           bool fused) {
+  auto softmax = [&](Value x) {
+    if (axes == 1 || !x)
+      return m.softmax(x, -1);
+    Shape shape = Math::shape(x), rows = shape;
+    for (size_t i = 1; i < axes; ++i) {
+      int64_t last = rows.pop_back_val();
+      rows.back() *= last;
+    }
+    return m.reshape(m.softmax(m.reshape(x, rows), -1), shape);
+  };
   if (!mask)
-    return m.softmax(scores, -1);
+    return softmax(scores);
   Type type = nn::elementType(scores);
   double low = fused ? -0.7 * 3.4028234663852886e38 : -1e9;
-  Value weights = m.softmax(m.select(mask, scores, m.scalar(low, type)), -1);
+  Value weights = softmax(m.select(mask, scores, m.scalar(low, type)));
   return fused ? weights : m.select(mask, weights, 0.0);
 }
 
@@ -80,6 +91,7 @@ struct Heads {
   int64_t queryHeads, keyHeads, keyDim, valueDim;
   bool gated;
   Shape outputShape;
+  Shape axes; // attended: from 1; empty for all between batch and features
 };
 
 } // namespace
@@ -125,9 +137,36 @@ static Value attentionMask(LayerCall &call, Value query, Value value) {
   return mask;
 }
 
-static void attend(LayerCall &call, const Heads &h) {
+namespace {
+
+/// The products of an attention over some axes of (batch, axes..., heads,
+/// features); the other axes are like the batch.
+struct AttentionEquations {
+  std::string scores, values;
+
+  AttentionEquations(int64_t rank, ArrayRef<int64_t> axes) {
+    std::string query = StringRef("abcdefgh").take_front(rank).str(),
+                key = query;
+    std::string product, rows, columns;
+    for (int64_t axis = 0; axis < rank; ++axis)
+      if (llvm::is_contained(axes, axis)) {
+        key[axis] = static_cast<char>('m' + axis);
+        rows += query[axis];
+        columns += key[axis];
+      } else if (axis != rank - 1) {
+        product += query[axis];
+      }
+    product += rows + columns;
+    scores = query + "," + key + "->" + product;
+    values = product + "," + key + "->" + query;
+  }
+};
+
+} // namespace
+
+static void attend(LayerCall &call, Heads h) {
   Math &m = call.math;
-  if (!call.expectRank(3, 3))
+  if (!call.expectRank(3, 6))
     return;
   const Argument *valueArgument = call.argument(1, "value");
   if (!valueArgument || valueArgument->kind != Argument::Kind::Tensor ||
@@ -141,15 +180,24 @@ static void attend(LayerCall &call, const Heads &h) {
   if (const Argument *given = call.argument(2, "key"))
     if (given->kind == Argument::Kind::Tensor && given->tensor.value)
       key = m.toFloat(given->tensor.value);
-  if (Math::rank(value) != 3 || Math::rank(key) != 3) {
-    call.error("value and key must have shape (batch, time, features)");
+  int64_t rank = Math::rank(query);
+  if (Math::rank(value) != rank || Math::rank(key) != rank) {
+    call.error("query, value and key must have the same rank");
     return;
   }
-  if (literalFlag(call, 7, "return_attention_scores")) {
-    call.error("return_attention_scores is not supported");
-    return;
+  for (int64_t &axis : h.axes) {
+    axis += axis < 0 ? rank : 0;
+    if (axis < 1 || axis > rank - 2) {
+      call.errorAt("attention_axes",
+                   "an attended axis must lie between the batch and the "
+                   "features");
+      return;
+    }
   }
+  if (h.axes.empty())
+    h.axes = llvm::to_vector(llvm::seq<int64_t>(1, rank - 1));
   double dropout = call.number("dropout", 0);
+  bool returnsScores = literalFlag(call, 7, "return_attention_scores");
   Value mask = attentionMask(call, query, value);
   auto width = [](Value x) { return Shape{Math::size(x, -1)}; };
   Value q = project(
@@ -168,17 +216,26 @@ static void attend(LayerCall &call, const Heads &h) {
   if (!q || !k || !v)
     return;
   if (h.queryHeads != h.keyHeads) {
-    k = m.repeat(k, 2, h.queryHeads / h.keyHeads);
-    v = m.repeat(v, 2, h.queryHeads / h.keyHeads);
+    k = m.repeat(k, rank - 1, h.queryHeads / h.keyHeads);
+    v = m.repeat(v, rank - 1, h.queryHeads / h.keyHeads);
   }
+  AttentionEquations equations(rank + 1, h.axes);
   Value scaled = m.multiply(q, 1 / std::sqrt(static_cast<double>(h.keyDim)));
-  Value scores = m.contract("bqhd,bkhd->bhqk", scaled, k);
-  if (mask && Math::rank(mask) == 3)
-    mask = m.expandDims(mask, 1);
-  Value weights = maskedSoftmax(m, scores, mask, /*fused=*/dropout == 0);
+  Value scores = m.contract(equations.scores, scaled, k);
+  // A mask has the attended axes last, and perhaps those before the heads.
+  if (mask && scores) {
+    int64_t attended = 2 * static_cast<int64_t>(h.axes.size());
+    while (Math::rank(mask) < Math::rank(scores))
+      mask =
+          m.expandDims(mask, std::max<int64_t>(Math::rank(mask) - attended, 0));
+  }
+  // Keras has a fused kernel for one axis of time.
+  bool fused = dropout == 0 && !returnsScores && rank == 3;
+  Value weights = maskedSoftmax(m, scores, mask, h.axes.size(), fused);
+  Value kept = weights;
   if (weights)
-    weights = call.dropout(weights, dropout, Math::shape(weights));
-  Value y = m.contract("bhqk,bkhd->bqhd", weights, v);
+    kept = call.dropout(weights, dropout, Math::shape(weights));
+  Value y = m.contract(equations.values, kept, v);
   if (gate)
     y = m.multiply(y, gate);
   Shape out = h.outputShape.empty() ? width(query) : h.outputShape;
@@ -188,6 +245,8 @@ static void attend(LayerCall &call, const Heads &h) {
         {"attention_output", "output_dense", {h.queryHeads, h.valueDim}, out},
         y);
   call.result(y, call.mask());
+  if (returnsScores)
+    call.result(weights);
 }
 
 static void importMultiHead(LayerCall &call) {
@@ -197,14 +256,11 @@ static void importMultiHead(LayerCall &call) {
   h.valueDim = call.integer("value_dim", h.keyDim);
   h.gated = call.boolean("use_gate", false);
   const Json &axes = call.config.at("attention_axes");
-  if (!axes.isNull() &&
-      !(axes.isArray() && axes.size() == 1 &&
-        axes.at(size_t{0}).asInteger() == 1) &&
-      axes.asInteger() != 1)
-    call.errorAt("attention_axes",
-                 "attention over other axes than time is "
-                 "not supported",
-                 "reshape or permute the input so that axis 1 is attended");
+  if (axes.isArray())
+    h.axes = call.sizes("attention_axes", static_cast<int64_t>(axes.size()), {},
+                        /*least=*/-8);
+  else if (!axes.isNull())
+    h.axes = {call.integer("attention_axes")};
   const Json &shape = call.config.at("output_shape");
   if (shape.isArray())
     h.outputShape =
@@ -308,8 +364,8 @@ static void importAttention(LayerCall &call) {
 
 void cornu::frontend::registerAttention(Registry &registry) {
   StringRef family = "Attention";
-  registry.add({"MultiHeadAttention", family, importMultiHead, MaskRule::Own,
-                "over the time axis, without returned scores"});
+  registry.add(
+      {"MultiHeadAttention", family, importMultiHead, MaskRule::Own, ""});
   registry.add(
       {"GroupQueryAttention", family, importGroupQuery, MaskRule::Own, ""});
   registry.alias("GroupedQueryAttention", "GroupQueryAttention");

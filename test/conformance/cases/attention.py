@@ -8,8 +8,8 @@ def attend(name, shapes, *args, call=None, call_options=None, **options):
     def build(*values):
         attention = layers.MultiHeadAttention(*args, **options)
         if len(values) == 1:
-            return attention(values[0], values[0], **(call_options or {}))
-        return attention(*values, **(call_options or {}))
+            values = (values[0], values[0])
+        return (call or (lambda out: out))(attention(*values, **(call_options or {})))
 
     layer(f"attention_{name}", shapes, build, idle=("key/bias", "front2/bias"))
 
@@ -23,6 +23,16 @@ attend("causal", (6, 4), 2, 3, call_options={"use_causal_mask": True})
 attend("output_shape", (5, 6), 2, 3, output_shape=7)
 attend("value_dim", (5, 6), 2, 3, value_dim=3)
 attend("wide", (17, 32), 4, 8)
+attend("both_axes", (3, 4, 6), 2, 3)
+attend("first_axis", (5, 4, 6), 2, 3, attention_axes=(1,))
+attend("second_axis", (3, 7, 6), 2, 3, attention_axes=-2)
+attend("three_axes", (2, 3, 2, 5), 2, 3, attention_axes=(1, -2))
+attend("cross_axes", [(2, 3, 6), (4, 2, 6)], 2, 3)
+attend("scores", (5, 6), 2, 3, call=lambda out: layers.Concatenate()([out[0], layers.Reshape((5, 10))(layers.Permute((2, 1, 3))(out[1]))]),
+       call_options={"return_attention_scores": True})
+attend("scores_alone", (4, 6), 3, 2, call=lambda out: out[1], call_options={"return_attention_scores": True}, use_gate=True)
+attend("scores_causal", (6, 4), 2, 3, call=lambda out: layers.Concatenate(axis=2)([out[0], layers.Reshape((6, 12))(out[1])]),
+       call_options={"return_attention_scores": True, "use_causal_mask": True})
 
 
 def _encoder(norm_first):
