@@ -164,6 +164,20 @@ void writeAArch64Steps(StepWriter &steps, const Target &target) {
           .str();
     });
   }
+  if (target.usesSve())
+    // rdvl x8, #1: the length of a vector in bytes.
+    steps.require("i64", 1, [&](const std::string &step) {
+      return llvm::formatv(
+                 "  %{0}_length = llvm.inline_asm has_side_effects "
+                 "asm_dialect = att \".inst 0x04bf5028\", \"={{x8}\" : () "
+                 "-> i64\n"
+                 "  %{0}_wanted = llvm.mlir.constant({1} : i64) : i64\n"
+                 "  %{0}_equal = llvm.icmp \"eq\" %{0}_length, %{0}_wanted : "
+                 "i64\n"
+                 "  %{0}_value = llvm.zext %{0}_equal : i1 to i64\n",
+                 step, target.vectorBits / 8)
+          .str();
+    });
 }
 
 } // namespace

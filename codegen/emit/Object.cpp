@@ -38,6 +38,11 @@ void setFunctionAttributes(llvm::Module &module, const Target &target) {
       // LLVM prefers 256 bits on CPUs whose strategy here is 512.
       function.addFnAttr("prefer-vector-width",
                          std::to_string(target.vectorBits));
+      // In units of 128 bits.
+      if (target.usesSve())
+        function.addFnAttr(llvm::Attribute::getWithVScaleRangeArgs(
+            module.getContext(), target.vectorBits / 128,
+            target.vectorBits / 128));
     }
     // A kernel has one caller, into which LLVM would inline it however large:
     // the entries would become functions of 10^5 instructions, and its

@@ -3,6 +3,7 @@
 #include "codegen/target/Target.h"
 #include "codegen/target/Caches.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
@@ -80,6 +81,15 @@ bool isHost(const llvm::Triple &triple) {
   return host.getArch() == triple.getArch() && host.getOS() == triple.getOS();
 }
 
+/// The length of SVE's vectors on the CPU. Its name is all there is to go by: a
+/// program asks the machine before it uses them (CpuCheck).
+unsigned sveBits(llvm::StringRef cpu) {
+  return llvm::StringSwitch<unsigned>(cpu)
+      .Case("a64fx", 512)
+      .Cases({"neoverse-v1", "neoverse-512tvb"}, 256)
+      .Default(128);
+}
+
 /// Derives the facts from triple, cpu and features.
 void deriveFacts(Target &target, const llvm::MCSubtargetInfo &subtarget) {
   auto has = [&](llvm::StringRef feature) {
@@ -96,7 +106,9 @@ void deriveFacts(Target &target, const llvm::MCSubtargetInfo &subtarget) {
     target.vectorRegisters = avx512 ? 32 : 16;
     target.fma = has("fma") || has("avx512f");
   } else {
-    target.vectorBits = 128;
+    // A machine's vectors of SVE have one length. As long as NEON's they add
+    // nothing to it here.
+    target.vectorBits = has("sve") ? sveBits(target.cpu) : 128;
     target.vectorRegisters = 32;
     target.fma = true;
   }

@@ -50,7 +50,7 @@ struct Target {
   std::string cpu;
   std::string features;
 
-  /// Width of a vector register in bits. SVE is used as NEON: 128.
+  /// Width of a vector register in bits.
   unsigned vectorBits = 128;
   /// Architectural vector registers: the accumulators of a register tile, its
   /// panel vectors and broadcasts must fit.
@@ -80,6 +80,8 @@ struct Target {
   }
   bool isX86() const { return triple.isX86(); }
   bool isAArch64() const { return triple.isAArch64(); }
+  /// True if the vectors are SVE's, of a known length, and not NEON's.
+  bool usesSve() const { return isAArch64() && vectorBits > 128; }
   /// True if the CPU has the feature (`avx2`, `sve`) by LLVM's name.
   bool has(llvm::StringRef feature) const;
 

@@ -4,7 +4,7 @@
     .venv/bin/python test/conformance/run.py                all cases
     .venv/bin/python test/conformance/run.py -k lstm        those whose name or family contains "lstm"
     .venv/bin/python test/conformance/run.py --list
-    .venv/bin/python test/conformance/run.py --aarch64 -k dense
+    .venv/bin/python test/conformance/run.py --machine aarch64 -k dense
     .venv/bin/python test/conformance/run.py --keras-only   only compute what Keras says, and judge the cases
 
 What Keras says is kept in build/conformance-cache. The last line is
@@ -28,8 +28,15 @@ import program
 import reference
 import registry
 
-AARCH64 = {"flags": ["--target=aarch64-linux-gnu"],
-           "launcher": ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"]}
+# Arguments of the compiler and of qemu.
+MACHINES = {"aarch64": ([], []), "sve": (["--mcpu=neoverse-v1"], ["-cpu", "max,sve256=on"])}
+
+
+def emulated(machine):
+    """What Program is told to make code for another machine and run it under qemu."""
+    compiler, emulator = MACHINES[machine]
+    return {"flags": ["--target=aarch64-linux-gnu", *compiler],
+            "launcher": ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu", *emulator]}
 
 
 def arguments():
@@ -42,7 +49,7 @@ def arguments():
     parser.add_argument("--cache", default=ROOT / "build/conformance-cache", type=pathlib.Path)
     parser.add_argument("--work", default=ROOT / "build/conformance", type=pathlib.Path)
     parser.add_argument("-j", "--jobs", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--aarch64", action="store_true", help="compile for AArch64 and run under qemu")
+    parser.add_argument("--machine", choices=MACHINES, help="compile for AArch64, with NEON or SVE, and run under qemu")
     parser.add_argument("--keep", action="store_true", help="keep all work folders")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for each case that passes, too")
     return parser.parse_args()
@@ -106,7 +113,7 @@ def judge(case, references, options):
             return reference.weak(case, folder), 0
         run = program.Program(options.cornu, folder, options.work / case.name, case,
                               threads=options.jobs if case.heavy else 1,
-                              **(AARCH64 if options.aarch64 else {}))
+                              **(emulated(options.machine) if options.machine else {}))
         failures = program.check(run)
         if not failures and not options.keep:
             run.clean()
