@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -22,7 +23,10 @@ void buildKernelsPipeline(OpPassManager &pm) {
   // ... → codegen.parallel of loops over vectors
   OpPassManager &kernels = pm.nest<func::FuncOp>();
   kernels.addPass(createSchedulePass());
-  kernels.addPass(createCanonicalizerPass());
+  // Loops and their bodies: there are no blocks to simplify.
+  GreedyRewriteConfig ops;
+  ops.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+  kernels.addPass(createCanonicalizerPass(ops));
   kernels.addPass(createCSEPass());
 }
 

@@ -21,6 +21,7 @@
 #include "codegen/target/Target.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/IR/Threading.h"
 #include <cmath>
 
 using namespace mlir;
@@ -180,6 +181,10 @@ struct ExpandRounding : RewritePattern {
   }
 };
 
+bool isMath(Operation *op) {
+  return isa_and_nonnull<math::MathDialect>(op->getDialect());
+}
+
 /// What stays: one instruction on every target.
 bool isNative(Operation *op) {
   return isa<math::SqrtOp, math::AbsFOp, math::CopySignOp, math::FloorOp,
@@ -215,16 +220,35 @@ struct ExpandMath : PassWrapper<ExpandMath, OperationPass<ModuleOp>> {
       for (llvm::StringRef name : {"math.floor", "math.ceil", "math.trunc",
                                    "math.round", "math.roundeven"})
         patterns.add<ExpandRounding>(context, name);
-    if (failed(applyPatternsGreedily(module, std::move(patterns))))
-      return signalPassFailure();
-    bool failed = false;
-    module.walk([&](Operation *op) {
-      if (!isa_and_nonnull<math::MathDialect>(op->getDialect()) || isNative(op))
-        return;
-      op->emitOpError("has no expansion into instructions");
-      failed = true;
-    });
-    if (failed)
+    FrozenRewritePatternSet expansions(std::move(patterns));
+    // Most functions have none. Sine and cosine share a table, which is the
+    // module's: functions with these, one after the other.
+    SmallVector<Operation *> separate, sharing;
+    for (Operation &function : *module.getBody()) {
+      bool any = false, shared = false;
+      function.walk([&](Operation *op) {
+        any |= isMath(op);
+        shared |= isa<math::SinOp, math::CosOp>(op);
+      });
+      if (any)
+        (shared ? sharing : separate).push_back(&function);
+    }
+    auto expand = [&](Operation *function) {
+      GreedyRewriteConfig config;
+      config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+      if (failed(applyPatternsGreedily(function, expansions, config)))
+        return failure();
+      WalkResult result = function->walk([&](Operation *op) -> WalkResult {
+        if (!isMath(op) || isNative(op))
+          return WalkResult::advance();
+        return op->emitOpError("has no expansion into instructions");
+      });
+      return failure(result.wasInterrupted());
+    };
+    for (Operation *function : sharing)
+      if (failed(expand(function)))
+        return signalPassFailure();
+    if (failed(failableParallelForEach(context, separate, expand)))
       signalPassFailure();
   }
 };

@@ -40,11 +40,20 @@ struct FlattenArguments
   void runOnOperation() override {
     ModuleOp module = getOperation();
     LLVMTypeConverter converter(&getContext());
-    SymbolTableCollection symbols;
-    SymbolUserMap users(symbols, module);
+    // Who names a function, in one walk; the walk of MLIR's own map over all
+    // attributes takes as long as the rest of the pass.
+    llvm::DenseMap<StringAttr, SmallVector<func::CallOp>> calls;
+    llvm::DenseSet<StringAttr> named;
+    module.walk([&](SymbolUserOpInterface op) {
+      if (auto call = dyn_cast<func::CallOp>(op.getOperation()))
+        calls[call.getCalleeAttr().getAttr()].push_back(call);
+      else
+        op->getAttrDictionary().walk(
+            [&](FlatSymbolRefAttr name) { named.insert(name.getAttr()); });
+    });
     for (auto function : module.getOps<func::FuncOp>()) {
       if (!function.isPrivate() || function.isExternal() ||
-          !llvm::all_of(users.getUsers(function), llvm::IsaPred<func::CallOp>))
+          named.contains(function.getSymNameAttr()))
         continue;
       SmallVector<ValueScalars> arguments;
       for (Type type : function.getArgumentTypes())
@@ -52,8 +61,8 @@ struct FlattenArguments
           arguments.emplace_back(type, converter);
       if (arguments.size() != function.getNumArguments())
         continue;
-      for (Operation *user : users.getUsers(function))
-        flattenCall(cast<func::CallOp>(user), arguments);
+      for (func::CallOp call : calls.lookup(function.getSymNameAttr()))
+        flattenCall(call, arguments);
       flatten(function, arguments);
     }
   }

@@ -9,7 +9,8 @@
 //     │ codegen-entry-points    + NAME_predict, NAME_model, ... of model.h
 //     │ codegen-expand-math     exp, tanh, ... → polynomials
 //     │ codegen-flatten-arguments  memrefs → pointers, at calls of kernels
-//     │ MLIR's conversions      vector, scf, memref, arith, func → llvm
+//     │ codegen-convert-bodies  vector, memref, arith, cf → llvm
+//     │ MLIR's conversion       func → llvm
 //     ▼
 //   llvm.func @NAME_predict(!llvm.ptr, ...)
 //
@@ -38,6 +39,9 @@ std::unique_ptr<mlir::Pass> createExpandMathPass();
 /// Hands memrefs to private functions that are only called as a pointer and
 /// the dynamic sizes, instead of whole descriptors.
 std::unique_ptr<mlir::Pass> createFlattenArgumentsPass();
+
+/// Converts what a function holds, except calls, to the LLVM dialect.
+std::unique_ptr<mlir::Pass> createConvertBodiesPass();
 
 /// Adds the C interface to a module of entries on memrefs: entry points,
 /// weights and the descriptor, from the module's attribute `cornu.model`; with

@@ -25,10 +25,15 @@ void buildToLLVMPipeline(OpPassManager &pm, const ToLLVMOptions &options) {
   pm.addPass(createEntryPointsPass(options.program, options.profile));
   // math.exp and its like → polynomials
   pm.addPass(createExpandMathPass());
+  // memref arguments of kernels and tasks → pointers and dynamic sizes
+  pm.addPass(createFlattenArgumentsPass());
   {
     // Function by function, on all cores.
     OpPassManager &functions = pm.nestAny();
-    functions.addPass(createCanonicalizerPass());
+    // Equal blocks, and dead arguments of blocks, there are none of.
+    GreedyRewriteConfig ops;
+    ops.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
+    functions.addPass(createCanonicalizerPass(ops));
     functions.addPass(createCSEPass());
     functions.addPass(createLoopInvariantCodeMotionPass());
     // transfers and multi-dimensional vectors → loads, stores, 1-d vectors
@@ -37,16 +42,18 @@ void buildToLLVMPipeline(OpPassManager &pm, const ToLLVMOptions &options) {
     // subviews and expanded shapes → address arithmetic; scf → basic blocks
     functions.addPass(memref::createExpandStridedMetadataPass());
     functions.addPass(createLowerAffinePass());
-    functions.addPass(createSCFToControlFlowPass());
-    // vector → llvm; a horizontal sum is a tree, not a chain of additions
-    ConvertVectorToLLVMPassOptions vectors;
-    vectors.reassociateFPReductions = true;
-    functions.addPass(createConvertVectorToLLVMPass(vectors));
+    SCFToControlFlowPassOptions loops;
+    loops.allowPatternRollback = false;
+    functions.addPass(createSCFToControlFlowPass(loops));
+    // vector, memref, arith, basic blocks, ... → llvm
+    functions.addPass(createConvertBodiesPass());
   }
-  // memref arguments of kernels and tasks → pointers and dynamic sizes
-  pm.addPass(createFlattenArgumentsPass());
-  // basic blocks of memref, arith, func → llvm
-  pm.addPass(createConvertToLLVMPass());
+  // functions, calls and returns; tables → llvm
+  ConvertToLLVMPassOptions functions;
+  functions.filterDialects.push_back("func");
+  functions.filterDialects.push_back("memref");
+  functions.allowPatternRollback = false;
+  pm.addPass(createConvertToLLVMPass(functions));
   pm.addPass(createReconcileUnrealizedCastsPass());
   // equal constants and address arithmetic, once for each use before
   pm.nestAny().addPass(createCSEPass());
@@ -57,6 +64,7 @@ void registerEmitPasses() {
   registerPass([] { return createEntryPointsPass(); });
   registerPass(createExpandMathPass);
   registerPass(createFlattenArgumentsPass);
+  registerPass(createConvertBodiesPass);
   PassPipelineRegistration<ToLLVMOptions>(
       "codegen-to-llvm", "Scheduled kernels to the LLVM dialect",
       buildToLLVMPipeline);
