@@ -9,8 +9,6 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
-#include "llvm/Bitcode/BitcodeReader.h"
-#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -91,89 +89,79 @@ void optimize(llvm::Module &module, llvm::TargetMachine &machine,
   passes.run(module, modules);
 }
 
-std::unique_ptr<llvm::Module> translateToLLVMIR(ModuleOp module,
-                                                llvm::LLVMContext &context) {
-  registerBuiltinDialectTranslation(*module.getContext());
-  registerLLVMDialectTranslation(*module.getContext());
-  Target target = Target::of(module);
-  auto machine = target.createMachine(0);
-  if (!machine) {
-    module.emitError("no code generator for ") << target.triple.str();
-    return nullptr;
-  }
+/// Translates the module to LLVM IR for its `codegen.target`, not yet
+/// optimized; null after a diagnostic.
+static std::unique_ptr<llvm::Module>
+translateToLLVMIR(ModuleOp module, const Target &target,
+                  const llvm::TargetMachine &machine,
+                  llvm::LLVMContext &context) {
   std::unique_ptr<llvm::Module> llvmModule =
       translateModuleToLLVMIR(module, context, "model");
   if (!llvmModule)
     return nullptr;
   llvmModule->setTargetTriple(target.triple);
-  llvmModule->setDataLayout(machine->createDataLayout());
+  llvmModule->setDataLayout(machine.createDataLayout());
   llvmModule->setPICLevel(llvm::PICLevel::BigPIC);
   setFunctionAttributes(*llvmModule, target);
   return llvmModule;
 }
 
 /// Optimizes and compiles one module; false if the target has no such file.
-static bool compile(llvm::Module &module, const Target &target,
+static bool compile(llvm::Module &module, llvm::TargetMachine &machine,
                     const MachineCodeOptions &options, MachineCode &output) {
-  auto machine = target.createMachine(options.optimizationLevel);
-  optimize(module, *machine, options.optimizationLevel);
+  optimize(module, machine, options.optimizationLevel);
   llvm::raw_svector_ostream stream(output);
   llvm::legacy::PassManager passes;
   passes.add(new llvm::TargetLibraryInfoWrapperPass(
       llvm::TargetLibraryInfoImpl(module.getTargetTriple())));
   auto type = options.assembly ? llvm::CodeGenFileType::AssemblyFile
                                : llvm::CodeGenFileType::ObjectFile;
-  if (machine->addPassesToEmitFile(passes, stream, nullptr, type))
+  if (machine.addPassesToEmitFile(passes, stream, nullptr, type))
     return false;
   passes.run(module);
   return true;
 }
 
+/// Translates and compiles one module, in a context of its own: those of LLVM
+/// are not thread safe.
+static LogicalResult emit(ModuleOp module, const Target &target,
+                          const MachineCodeOptions &options,
+                          MachineCode &output) {
+  auto machine = target.createMachine(options.optimizationLevel);
+  if (!machine)
+    return module.emitError("no code generator for ") << target.triple.str();
+  llvm::LLVMContext context;
+  auto llvmModule = translateToLLVMIR(module, target, *machine, context);
+  if (!llvmModule)
+    return failure();
+  if (!compile(*llvmModule, *machine, options, output))
+    return module.emitError("the target has no such file type");
+  return success();
+}
+
 LogicalResult emitMachineCode(ModuleOp module,
                               const MachineCodeOptions &options,
                               std::vector<MachineCode> &outputs) {
-  llvm::LLVMContext context;
-  auto llvmModule = translateToLLVMIR(module, context);
-  if (!llvmModule)
-    return failure();
   Target target = Target::of(module);
+  registerBuiltinDialectTranslation(*module.getContext());
+  registerLLVMDialectTranslation(*module.getContext());
   std::string prefix = "cornu";
   if (auto model = module->getAttrOfType<DictionaryAttr>(modelAttrName))
     if (auto name = model.getAs<StringAttr>("name"))
       prefix = name.str();
-  auto parts = partition(std::move(llvmModule),
-                         options.assembly ? 1 : options.parts, prefix);
-  outputs.resize(parts.size());
+  auto parts = partition(module, options.assembly ? 1 : options.parts, prefix);
+  outputs.resize(std::max<size_t>(parts.size(), 1));
+  if (parts.empty())
+    return emit(module, target, options, outputs.front());
   std::atomic<bool> ok = true;
-  if (parts.size() == 1) {
-    ok = compile(*parts.front(), target, options, outputs.front());
-  } else {
-    // Each part in a context of its own: contexts are not thread safe.
-    llvm::DefaultThreadPool pool(llvm::hardware_concurrency(parts.size()));
-    for (auto [part, output] : llvm::zip_equal(parts, outputs)) {
-      llvm::SmallVector<char, 0> bitcode;
-      llvm::raw_svector_ostream stream(bitcode);
-      llvm::WriteBitcodeToFile(*part, stream);
-      part.reset();
-      pool.async([&, &output = output, bitcode = std::move(bitcode)] {
-        llvm::LLVMContext own;
-        auto copy = llvm::parseBitcodeFile(
-            llvm::MemoryBufferRef(
-                llvm::StringRef(bitcode.data(), bitcode.size()), "part"),
-            own);
-        if (!copy) {
-          llvm::consumeError(copy.takeError());
-          ok = false;
-        } else if (!compile(**copy, target, options, output)) {
-          ok = false;
-        }
-      });
-    }
-    pool.wait();
-  }
-  if (!ok)
-    return module.emitError("the target has no such file type");
-  return success();
+  llvm::DefaultThreadPool pool(llvm::hardware_concurrency(parts.size()));
+  for (auto [part, output] : llvm::zip_equal(parts, outputs))
+    pool.async([&, part = *part, &output = output] {
+      if (failed(emit(part, target, options, output)))
+        ok = false;
+    });
+  pool.wait();
+  return success(ok);
 }
 
 } // namespace cornu::codegen

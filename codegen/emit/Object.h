@@ -13,7 +13,6 @@
 #include <vector>
 
 namespace llvm {
-class LLVMContext;
 class Module;
 class TargetMachine;
 } // namespace llvm
@@ -30,11 +29,6 @@ struct MachineCodeOptions {
 };
 
 using MachineCode = llvm::SmallVector<char, 0>;
-
-/// Translates the module to LLVM IR for its `codegen.target`, not yet
-/// optimized. Null after a diagnostic.
-std::unique_ptr<llvm::Module> translateToLLVMIR(mlir::ModuleOp module,
-                                                llvm::LLVMContext &context);
 
 /// LLVM's passes for kernels, at level 0..3; as emitMachineCode runs them.
 void optimize(llvm::Module &module, llvm::TargetMachine &machine,
