@@ -12,6 +12,7 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/ThreadPool.h"
 #include "llvm/Target/TargetMachine.h"
 #include <atomic>
@@ -106,6 +107,18 @@ translateToLLVMIR(ModuleOp module, const Target &target,
   return llvmModule;
 }
 
+/// Loop strength reduction takes a fifth of LLVM's time, and finds nothing in
+/// loops whose addresses the schedule has laid out already: x86 adds an index,
+/// a scaled one and a constant in each access. LLVM knows of no other way to
+/// leave it out; -mllvm -disable-lsr=false has the last word.
+static void leaveOutStrengthReduction(const Target &target) {
+  auto &known = llvm::cl::getRegisteredOptions();
+  auto option = known.find("disable-lsr");
+  if (option == known.end() || option->second->getNumOccurrences() > 0)
+    return;
+  static_cast<llvm::cl::opt<bool> *>(option->second)->setValue(target.isX86());
+}
+
 /// Optimizes and compiles one module; false if the target has no such file.
 static bool compile(llvm::Module &module, llvm::TargetMachine &machine,
                     const MachineCodeOptions &options, MachineCode &output) {
@@ -143,6 +156,7 @@ LogicalResult emitMachineCode(ModuleOp module,
                               const MachineCodeOptions &options,
                               std::vector<MachineCode> &outputs) {
   Target target = Target::of(module);
+  leaveOutStrengthReduction(target);
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   std::string prefix = "cornu";
