@@ -344,8 +344,10 @@ struct BuildEntries : impl::BuildEntriesBase<BuildEntries> {
     bool trains = evaluates && getOperation()->hasAttr("nn.optimizer");
     if (evaluates && failed(buildEvaluateStep(model)))
       return signalPassFailure();
-    if (trains &&
-        (failed(buildTrainStep(model)) || failed(buildGradientsEntry(model)) ||
+    if (trains && failed(buildTrainStep(model)))
+      return signalPassFailure();
+    if (trains && !wholeStepsOnly &&
+        (failed(buildGradientsEntry(model)) ||
          failed(buildApplyGradients(model))))
       return signalPassFailure();
 

@@ -22,6 +22,10 @@ struct GraphOptions : mlir::PassPipelineOptions<GraphOptions> {
   Option<bool> inferenceOnly{*this, "inference-only",
                              llvm::cl::desc("keep only @predict"),
                              llvm::cl::init(false)};
+  Option<bool> wholeStepsOnly{
+      *this, "whole-steps-only",
+      llvm::cl::desc("leave @gradients and @apply_gradients out"),
+      llvm::cl::init(false)};
 };
 
 #define GEN_PASS_DECL

@@ -21,10 +21,13 @@ def BuildEntries : Pass<"nn-build-entries", "::mlir::ModuleOp"> {
     Each reads its variables at the start, is pure in between, and assigns
     variables at the end. The functions it is made from are removed, and the
     optimizer's variables are added. With `inference-only`, or if the model has
-    no loss, there is only `@predict`.
+    no loss, there is only `@predict`. With `whole-steps-only` there are no
+    halves of a step, `@gradients` and `@apply_gradients`.
   }];
   let options = [
-    Option<"inferenceOnly", "inference-only", "bool", "false", "keep only @predict">
+    Option<"inferenceOnly", "inference-only", "bool", "false", "keep only @predict">,
+    Option<"wholeStepsOnly", "whole-steps-only", "bool", "false",
+           "leave @gradients and @apply_gradients out">
   ];
   let dependentDialects = ["::cornu::nn::NNDialect", "::mlir::func::FuncDialect"];
 }

@@ -14,6 +14,7 @@ void buildGraphPipeline(OpPassManager &manager, const GraphOptions &options) {
   // @forward, @loss, @metrics -> @predict, @train_step, ...
   BuildEntriesOptions entries;
   entries.inferenceOnly = options.inferenceOnly;
+  entries.wholeStepsOnly = options.wholeStepsOnly;
   manager.addPass(createBuildEntries(entries));
   // Less work; nothing twice, nothing for nothing
   manager.addNestedPass<func::FuncOp>(createSimplify());

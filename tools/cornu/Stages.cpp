@@ -47,6 +47,8 @@ void buildStage(OpPassManager &pm, Stage stage, const StageOptions &options) {
       pm.addPass(lower::createFixBatchPass(options.batch));
     graph::GraphOptions graph;
     graph.inferenceOnly = options.inferenceOnly;
+    // Programs take whole steps; halves are for callers on several machines.
+    graph.wholeStepsOnly = options.program;
     graph::buildGraphPipeline(pm, graph);
     break;
   }
