@@ -298,7 +298,9 @@ int compile(const Arguments &arguments) {
   if (!source || !readOptions(arguments, *source, options))
     return 1;
 
-  auto context = makeContext();
+  // Never destroyed, nor is the module: the process ends soon, and taking 10^5
+  // ops apart takes as long as reading the model.
+  static MLIRContext *context = makeContext().release();
   DiagnosticPrinter printer(*context, *source);
   frontend::ImportOptions import;
   import.optimizer = arguments.value("--optimizer").str();
@@ -308,7 +310,7 @@ int compile(const Arguments &arguments) {
   auto model = loadModel(*context, arguments, import);
   if (!model)
     return 1;
-  ModuleOp module = *model->module;
+  ModuleOp module = model->module.release();
   describeModel(module, options, *model, *source);
 
   // The report is about the plan of buffers.
