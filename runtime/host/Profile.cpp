@@ -119,6 +119,14 @@ namespace {
 struct Row {
   const cornu_kernel *kernel = nullptr;
   double calls = 0, seconds = 0, flops = 0, bytes = 0;
+  /// Of each of its places in the entry, the time in the run where that was
+  /// shortest: what is left where other programs take the processor away.
+  double least = 0;
+};
+
+/// Sums of a place in the entry, which may be in a loop.
+struct Place {
+  double inRun = 0, least = 0;
 };
 } // namespace
 
@@ -132,12 +140,24 @@ static Vector<Row> rowsOf(const Recorder &recorder, int64_t batch,
     rows.push_back({});
     rows[size_t(i)].kernel = &profile.kernels[i];
   }
+  Vector<Place> places;
+  for (int32_t i = 0; i < profile.num_calls; ++i)
+    places.push_back({});
+  auto endRun = [&] {
+    for (Place &place : places) {
+      if (place.inRun > 0 && (place.least == 0 || place.inRun < place.least))
+        place.least = place.inRun;
+      place.inRun = 0;
+    }
+  };
   const Vector<Recorder::Mark> &marks = recorder.marks;
   for (size_t i = 0; i + 1 < marks.size(); ++i) {
     double passed =
         double(marks[i + 1].nanoseconds - marks[i].nanoseconds) * 1e-9;
-    if (marks[i].call == Recorder::End)
+    if (marks[i].call == Recorder::End) {
+      endRun();
       continue;
+    }
     seconds += passed;
     if (marks[i].call == Recorder::Begin) {
       ++runs;
@@ -147,9 +167,13 @@ static Vector<Row> rowsOf(const Recorder &recorder, int64_t batch,
     Row &row = rows[size_t(call.kernel)];
     row.calls += 1;
     row.seconds += passed;
+    places[size_t(marks[i].call)].inRun += passed;
     row.flops += flopsOf(call, batch);
     row.bytes += bytesOf(call, batch);
   }
+  endRun();
+  for (size_t i = 0; i < places.size(); ++i)
+    rows[size_t(profile.calls[i].kernel)].least += places[i].least;
   // Hundreds at most: sorted by insertion.
   for (size_t i = 1; i < rows.size(); ++i)
     for (size_t j = i; j && rows[j - 1].seconds < rows[j].seconds; --j)
@@ -192,6 +216,7 @@ void printKernels(const Recorder &recorder, int64_t batch,
                         .add("kernel", row.kernel->name)
                         .add("calls", row.calls * once)
                         .add("seconds", row.seconds * once)
+                        .add("min_seconds", row.least)
                         .add("share", row.seconds / all)
                         .add("flops", row.flops * once)
                         .add("bytes", row.bytes * once)
