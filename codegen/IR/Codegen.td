@@ -44,6 +44,10 @@ def Codegen_Dialect : Dialect {
     /// The attribute on a kernel function: an array of the strategies of its
     /// ops, which is there when the ops have become loops.
     static constexpr llvm::StringLiteral kStrategiesAttr = "codegen.strategies";
+    /// The attribute on a kernel function: strategies that its ops shall have
+    /// instead of the defaults, and a text that says where they are from:
+    /// {from = "FILE: /kernels/0", strategies = [...]}.
+    static constexpr llvm::StringLiteral kGivenAttr = "codegen.given";
     /// The attribute on a kernel function: bytes of workspace it needs, per
     /// worker (an i64). Absent: none.
     static constexpr llvm::StringLiteral kWorkspaceAttr = "codegen.workspace";

@@ -122,7 +122,8 @@ static int64_t wholeTiles(int64_t run, int64_t mr, int64_t vectors) {
 }
 
 FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
-                                       const Target &target) {
+                                       const Target &target,
+                                       std::optional<RegisterTile> tile) {
   std::optional<ContractionForm> form = ContractionForm::of(op);
   if (!form)
     return failure();
@@ -140,11 +141,15 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
   Blocking blocking;
   chooseTile(blocking, *form, target, lanes);
   const int64_t mrMost = blocking.mr;
-  if (!form->sharedLane && form->rows.size() > 1)
+  if (tile) {
+    blocking.mr = tile->mr;
+    blocking.nr = tile->nr;
+  } else if (!form->sharedLane && form->rows.size() > 1) {
     if (int64_t run = form->extents[form->rows.back()];
         !ShapedType::isDynamic(run) && run < 4 * blocking.mr)
       blocking.mr =
           wholeTiles(run, blocking.mr, llvm::divideCeil(blocking.nr, lanes));
+  }
 
   // The rows of a tile stay in half of the first-level cache while its lanes
   // come from a panel in an eighth of the second; the block of the left operand

@@ -14,6 +14,7 @@
 
 #include "codegen/target/Target.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include <optional>
 
 namespace cornu::codegen {
 
@@ -21,10 +22,16 @@ namespace cornu::codegen {
 /// the product to its output, with linear index maps.
 bool isContraction(mlir::linalg::GenericOp op);
 
+/// Rows and lanes of the accumulators in registers.
+struct RegisterTile {
+  int64_t mr, nr;
+};
+
 /// The strategy (a #codegen.contraction) of a contraction on memrefs; failure
-/// where it is none.
-mlir::FailureOr<mlir::Attribute> chooseContraction(mlir::linalg::GenericOp op,
-                                                   const Target &target);
+/// where it is none. A given `tile` decides the rest as the chosen one would.
+mlir::FailureOr<mlir::Attribute>
+chooseContraction(mlir::linalg::GenericOp op, const Target &target,
+                  std::optional<RegisterTile> tile = std::nullopt);
 
 } // namespace cornu::codegen
 

@@ -203,13 +203,29 @@ static bool indexesAllOutputs(linalg::GenericOp op, unsigned loop) {
   return true;
 }
 
-NestAttr chooseNest(linalg::GenericOp op, unsigned rows, unsigned group,
-                    const Target &target) {
+/// Elements of a vector of what the nest computes on; 1 where it cannot.
+static unsigned widthFor(NestFacts &facts, const Target &target) {
+  return isVectorizable(facts.op)
+             ? std::max(1u, target.lanes(facts.elementBits))
+             : 1;
+}
+
+SmallVector<int> possibleLanes(linalg::GenericOp op, unsigned rows,
+                               const Target &target) {
   NestFacts facts(op, rows);
-  bool vectorizes = isVectorizable(op);
-  unsigned width =
-      vectorizes ? std::max(1u, target.lanes(facts.elementBits)) : 1;
-  int lane = chooseLane(facts, width);
+  unsigned width = widthFor(facts, target);
+  SmallVector<int> lanes;
+  for (unsigned loop = 0; loop < facts.sizes.size(); ++loop)
+    if (laneScore(facts, loop, width) >= 0)
+      lanes.push_back(loop);
+  return lanes;
+}
+
+NestAttr chooseNest(linalg::GenericOp op, unsigned rows, unsigned group,
+                    const Target &target, std::optional<int> givenLane) {
+  NestFacts facts(op, rows);
+  unsigned width = widthFor(facts, target);
+  int lane = givenLane ? *givenLane : chooseLane(facts, width);
   NestKind kind = NestKind::Map;
   if (facts.reduces) {
     if (!facts.ownOutputs)

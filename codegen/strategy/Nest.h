@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/PatternMatch.h"
+#include <optional>
 
 namespace cornu::codegen {
 
@@ -28,9 +29,15 @@ void chooseNests(mlir::RewriterBase &rewriter, mlir::func::FuncOp kernel,
                  const Target &target);
 
 /// The strategy of a root that shares its first `rows` loops (0: decides
-/// itself) with group `group`.
+/// itself) with group `group`. A given lane decides the rest as the chosen one
+/// would.
 NestAttr chooseNest(mlir::linalg::GenericOp op, unsigned rows, unsigned group,
-                    const Target &target);
+                    const Target &target,
+                    std::optional<int> givenLane = std::nullopt);
+
+/// The loops that may run along the lanes of vectors.
+llvm::SmallVector<int> possibleLanes(mlir::linalg::GenericOp op, unsigned rows,
+                                     const Target &target);
 
 } // namespace cornu::codegen
 

@@ -11,7 +11,9 @@
 #include "codegen/strategy/Contraction.h"
 #include "codegen/strategy/ContractionForm.h"
 #include "codegen/strategy/Decisions.h"
+#include "codegen/strategy/GivenStrategies.h"
 #include "codegen/strategy/Nest.h"
+#include "codegen/strategy/UseStrategies.h"
 #include "codegen/target/Target.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -34,12 +36,14 @@ static bool isPlainReduction(linalg::GenericOp op) {
          form->sharedLane;
 }
 
-void decideStrategies(func::FuncOp kernel) {
+LogicalResult decideStrategies(func::FuncOp kernel) {
   Target target = Target::of(kernel);
   IRRewriter rewriter(kernel.getContext());
   bool contracts = false, decided = false;
+  llvm::SmallPtrSet<Operation *, 4> written;
   kernel.walk([&](linalg::GenericOp op) {
     if (Attribute given = op->getAttr(CodegenDialect::kStrategyAttr)) {
+      written.insert(op);
       contracts |= isa<ContractionAttr>(given);
       decided |= isa<NestAttr>(given);
       return;
@@ -54,7 +58,10 @@ void decideStrategies(func::FuncOp kernel) {
   });
   if (!contracts && !decided)
     chooseNests(rewriter, kernel, target);
+  if (failed(applyGivenStrategies(kernel, written, target)))
+    return failure();
   rememberStrategies(kernel);
+  return success();
 }
 
 namespace {
@@ -70,8 +77,9 @@ struct StrategyPass
                     memref::MemRefDialect>();
   }
   void runOnOperation() final {
-    if (!getOperation().isExternal())
-      decideStrategies(getOperation());
+    if (!getOperation().isExternal() &&
+        failed(decideStrategies(getOperation())))
+      signalPassFailure();
   }
 };
 } // namespace
@@ -84,6 +92,7 @@ void registerStrategyPasses() {
   registerPass([]() { return createStrategyPass(); });
   registerPass([]() { return createLayOutWeightsPass(); });
   registerPass([]() { return createPackBeforeLoopsPass(); });
+  registerPass([]() { return createUseStrategiesPass(); });
 }
 
 } // namespace cornu::codegen

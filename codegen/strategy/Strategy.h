@@ -6,7 +6,8 @@
 //   contraction        #codegen.contraction<mr = 6, nr = 16, ...> Contraction.h
 //   everything else    #codegen.nest<kind = map, lane = 1, ...>     Nest.h
 //
-// A strategy that is already there (written by a user or a tuner) stays.
+// A strategy that is already on an op stays; one that was given to the kernel
+// (GivenStrategies.h) comes before the default.
 //
 //===----------------------------------------------------------------------===//
 
@@ -27,8 +28,9 @@ std::unique_ptr<mlir::Pass> createLayOutWeightsPass();
 /// (PackBeforeLoops.cpp).
 std::unique_ptr<mlir::Pass> createPackBeforeLoopsPass();
 
-/// What the first pass does, for a kernel that a later one has made.
-void decideStrategies(mlir::func::FuncOp kernel);
+/// What the first pass does, for a kernel that a later one has made. Fails
+/// where what the kernel was given does not suit.
+mlir::LogicalResult decideStrategies(mlir::func::FuncOp kernel);
 
 void registerStrategyPasses();
 

@@ -148,79 +148,130 @@ static void cutKernel(int64_t points, int64_t &channels, int64_t &lanes,
       return;
 }
 
-WinogradAttr chooseWinograd(MLIRContext *context, const WinogradForm &form,
-                            int64_t mr, const Target &target) {
-  WinogradAttr best;
+namespace {
+/// One way to compute a convolution, and what it takes.
+struct WinogradCut {
+  WinogradAttr strategy;
+  double cycles = 0;
+};
+} // namespace
+
+/// The elements of the vectors that an extent takes, as if all were full.
+static int64_t filledVectors(int64_t extent, int64_t width) {
+  return (extent / width + llvm::popcount(uint64_t(extent % width))) * width;
+}
+
+/// Multiply-adds in a cycle: a tile of one vector's width loads a broadcast for
+/// each.
+static double multiplyAddsPerCycle(const WinogradForm &form,
+                                   const Target &target) {
+  const int64_t width = target.lanes();
+  return double(target.fmaPorts) * width *
+         (form.lanes < 2 * width ? 0.65 : 1.0);
+}
+
+/// Pairs of a channel and a lane, lanes in full vectors.
+static double pairsOf(const WinogradForm &form, const Target &target) {
+  return double(form.channels) * llvm::alignTo(form.lanes, target.lanes());
+}
+
+static WinogradCut cutBy(const Filtering &filtering, MLIRContext *context,
+                         const WinogradForm &form, int64_t mr,
+                         const Target &target) {
   const int64_t width = target.lanes(), bytes = sizeof(float);
+  const double pairs = pairsOf(form, target);
+  const int64_t points = filtering.patch() * filtering.patch();
+  const int64_t products = filtering.products() * filtering.products();
+  int64_t squares = 1, patches = 1;
+  for (const WinogradForm::Axis &axis : form.axes) {
+    int64_t count = llvm::divideCeil(axis.outputs, filtering.side);
+    squares *= count;
+    patches *= count + filtering.parts() - 1;
+  }
+  // The blocks of a kernel's gradient transform the same squares anew.
+  int64_t channels = form.channels, lanes = form.lanes;
+  const int64_t sumPoints = points * filtering.parts() * filtering.parts();
+  if (form.forKernel)
+    cutKernel(sumPoints, channels, lanes, target);
+  const int64_t blocks = form.channels / channels * (form.lanes / lanes);
+  // A vector's transform takes some nine cycles for each point of the patch:
+  // a load, a store, three additions, and its part of the epilogue.
+  double transformed = patches * filledVectors(channels, width) +
+                       squares * filledVectors(lanes, width);
+  // With parts, a tile begins anew for each run of terms: as if it had two
+  // terms more for the channels of one.
+  double start =
+      filtering.parts() > 1 && !form.forKernel ? 1 + 2.0 / form.channels : 1;
+  WinogradCut cut;
+  cut.cycles =
+      squares * products * pairs / multiplyAddsPerCycle(form, target) * start +
+      9.0 * points * transformed * blocks / width;
+  // The transformed patches and products of a task fill half of the second
+  // cache, but the transformed kernel is read for not too few of them.
+  double perSquare = points * transformed / squares * bytes;
+  int64_t perTask =
+      std::clamp<int64_t>(target.l2Bytes / 2 / perSquare, 48, 192);
+  if (form.forKernel) {
+    // A point's patches are read from the first cache, for tile after tile.
+    perTask = std::min<int64_t>(perTask, 64);
+    int64_t sumBytes = sumPoints * int64_t(pairs) * bytes;
+    int64_t sums = std::clamp<int64_t>(
+        std::min(8 / blocks, kPartialSumBytes / sumBytes), 1, 8);
+    cut.strategy =
+        WinogradAttr::get(context, filtering.side, filtering.partTaps, perTask,
+                          /*from=*/32, sums, channels, lanes);
+    return cut;
+  }
+  int64_t kernelBytes = products * int64_t(pairs) * bytes;
+  cut.strategy = WinogradAttr::get(context, filtering.side, filtering.partTaps,
+                                   llvm::alignTo(perTask, mr),
+                                   kernelBytes <= target.l2Bytes / 2 ? 8 : 32,
+                                   /*sums=*/1, /*channels=*/0, /*lanes=*/0);
+  return cut;
+}
+
+/// The ways that keep enough bits.
+static SmallVector<WinogradCut> cutsOf(MLIRContext *context,
+                                       const WinogradForm &form, int64_t mr,
+                                       const Target &target) {
+  SmallVector<WinogradCut> cuts;
   if (form.channels < 8 || form.lanes < 8)
-    return best;
-  // The elements of the vectors that an extent takes, as if all were full.
-  auto filled = [&](int64_t extent) {
-    return (extent / width + llvm::popcount(uint64_t(extent % width))) * width;
-  };
-  const double pairs = double(form.channels) * llvm::alignTo(form.lanes, width);
-  // A tile of one vector's width loads a broadcast for each multiply-add.
-  const double perCycle =
-      double(target.fmaPorts) * width * (form.lanes < 2 * width ? 0.65 : 1.0);
-  const double direct = double(form.axes[0].outputs) * form.axes[1].outputs *
-                        form.taps * form.taps * pairs / perCycle;
-  // The gain must be worth the code.
-  double least = direct / 1.25;
+    return cuts;
   for (const Filtering &filtering : filteringsFor(form.taps)) {
-    const int64_t points = filtering.patch() * filtering.patch();
-    const int64_t products = filtering.products() * filtering.products();
     // The larger transforms lose some bits, and more with each doubling of the
     // channels: beyond 64, a deep net would feel it. There the smaller ones are
     // as fast, whose kernels need less memory. A kernel's gradient goes into no
     // further layer.
     if (filtering.patch() > 4 && !form.forKernel && form.channels > 64)
       continue;
-    int64_t squares = 1, patches = 1;
-    for (const WinogradForm::Axis &axis : form.axes) {
-      int64_t count = llvm::divideCeil(axis.outputs, filtering.side);
-      squares *= count;
-      patches *= count + filtering.parts() - 1;
-    }
-    // The blocks of a kernel's gradient transform the same squares anew.
-    int64_t channels = form.channels, lanes = form.lanes;
-    const int64_t sumPoints = points * filtering.parts() * filtering.parts();
-    if (form.forKernel)
-      cutKernel(sumPoints, channels, lanes, target);
-    const int64_t blocks = form.channels / channels * (form.lanes / lanes);
-    // A vector's transform takes some nine cycles for each point of the patch:
-    // a load, a store, three additions, and its part of the epilogue.
-    double transformed = patches * filled(channels) + squares * filled(lanes);
-    // With parts, a tile begins anew for each run of terms: as if it had two
-    // terms more for the channels of one.
-    double start =
-        filtering.parts() > 1 && !form.forKernel ? 1 + 2.0 / form.channels : 1;
-    double cycles = squares * products * pairs / perCycle * start +
-                    9.0 * points * transformed * blocks / width;
-    if (cycles >= least)
-      continue;
-    least = cycles;
-    // The transformed patches and products of a task fill half of the second
-    // cache, but the transformed kernel is read for not too few of them.
-    double perSquare = points * transformed / squares * bytes;
-    int64_t perTask =
-        std::clamp<int64_t>(target.l2Bytes / 2 / perSquare, 48, 192);
-    if (form.forKernel) {
-      // A point's patches are read from the first cache, for tile after tile.
-      perTask = std::min<int64_t>(perTask, 64);
-      int64_t sumBytes = sumPoints * int64_t(pairs) * bytes;
-      int64_t sums = std::clamp<int64_t>(
-          std::min(8 / blocks, kPartialSumBytes / sumBytes), 1, 8);
-      best = WinogradAttr::get(context, filtering.side, filtering.partTaps,
-                               perTask, /*from=*/32, sums, channels, lanes);
-      continue;
-    }
-    int64_t kernelBytes = products * int64_t(pairs) * bytes;
-    best = WinogradAttr::get(context, filtering.side, filtering.partTaps,
-                             llvm::alignTo(perTask, mr),
-                             kernelBytes <= target.l2Bytes / 2 ? 8 : 32,
-                             /*sums=*/1, /*channels=*/0, /*lanes=*/0);
+    cuts.push_back(cutBy(filtering, context, form, mr, target));
   }
+  return cuts;
+}
+
+WinogradAttr chooseWinograd(MLIRContext *context, const WinogradForm &form,
+                            int64_t mr, const Target &target) {
+  const double direct = double(form.axes[0].outputs) * form.axes[1].outputs *
+                        form.taps * form.taps * pairsOf(form, target) /
+                        multiplyAddsPerCycle(form, target);
+  WinogradAttr best;
+  // The gain must be worth the code.
+  double least = direct / 1.25;
+  for (const WinogradCut &cut : cutsOf(context, form, mr, target))
+    if (cut.cycles < least) {
+      least = cut.cycles;
+      best = cut.strategy;
+    }
   return best;
+}
+
+SmallVector<WinogradAttr> winogradCandidates(MLIRContext *context,
+                                             const WinogradForm &form,
+                                             int64_t mr, const Target &target) {
+  SmallVector<WinogradAttr> candidates;
+  for (const WinogradCut &cut : cutsOf(context, form, mr, target))
+    candidates.push_back(cut.strategy);
+  return candidates;
 }
 
 } // namespace cornu::codegen

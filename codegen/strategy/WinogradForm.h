@@ -73,6 +73,12 @@ WinogradAttr chooseWinograd(mlir::MLIRContext *context,
                             const WinogradForm &form, int64_t mr,
                             const Target &target);
 
+/// All squares that it chooses from, whatever they cost.
+llvm::SmallVector<WinogradAttr> winogradCandidates(mlir::MLIRContext *context,
+                                                   const WinogradForm &form,
+                                                   int64_t mr,
+                                                   const Target &target);
+
 } // namespace cornu::codegen
 
 #endif // CORNU_CODEGEN_STRATEGY_WINOGRADFORM_H
