@@ -7,7 +7,7 @@
 
 namespace cornu::tools {
 
-extern const Command compileCommand, summaryCommand, plotCommand,
+extern const Command compileCommand, tuneCommand, summaryCommand, plotCommand,
     weightsCommand, targetsCommand;
 
 /// "(None, 28, 28, 1)", several outputs separated by commas.

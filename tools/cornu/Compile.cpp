@@ -4,6 +4,7 @@
 #include "codegen/emit/Link.h"
 #include "codegen/emit/Object.h"
 #include "codegen/emit/OutputFile.h"
+#include "codegen/strategy/StrategyFile.h"
 #include "passes/buffer/Buffer.h"
 #include "tools/cornu/Commands.h"
 #include "tools/cornu/Model.h"
@@ -110,7 +111,8 @@ bool readOutput(const Arguments &arguments, llvm::StringRef model,
   }
   std::string header = headerPath(options);
   InputFile inputs[] = {{"model", model},
-                        {"weights file", arguments.value("--weights")}};
+                        {"weights file", arguments.value("--weights")},
+                        {"strategies", arguments.value("--strategies")}};
   if (!keepsInputs("output", options.path, inputs) ||
       !keepsInputs("header", header, inputs))
     return false;
@@ -185,6 +187,16 @@ bool readOptions(const Arguments &arguments, llvm::StringRef model,
       return false;
     }
     options.stages.batch = batch;
+  }
+  // Before the work; the kernels' stage reads it again.
+  if (arguments.has("--strategies")) {
+    options.stages.strategies = arguments.value("--strategies").str();
+    auto file = codegen::StrategyFile::read(options.stages.strategies);
+    if (!file)
+      return report(file.takeError());
+    if (!report(file->checkTarget(options.stages.strategies,
+                                  options.stages.target)))
+      return false;
   }
   for (llvm::StringRef flag : {"--memory-report", "--report"}) {
     llvm::StringRef form = arguments.value(flag, "text");
@@ -311,6 +323,12 @@ int compile(const Arguments &arguments) {
   if (!model)
     return 1;
   ModuleOp module = model->module.release();
+  if (arguments.has("--strategies") && stageOf(module) >= Stage::Kernels) {
+    printError("'" + *source +
+               "' is past the choice of strategies: "
+               "--strategies needs a model, or --emit=buffers");
+    return 1;
+  }
   describeModel(module, options, *model, *source);
 
   // The report is about the plan of buffers.
@@ -364,6 +382,8 @@ constexpr Option options[] = {
     {"-O2", "", "Optimize more"},
     {"-O3", "", "Optimize (the default)"},
     {"--batch", "N", "Fix the batch size"},
+    {"--strategies", "FILE",
+     "How to compute kernels, where 'cornu tune' found something faster"},
     {"--memory-report", "[json]", "Print what takes how much memory"},
     {"--report", "[json]",
      "Print the kernels of each entry: operations, bytes, strategy, layers"},

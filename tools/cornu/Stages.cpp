@@ -8,6 +8,7 @@
 #include "codegen/Pipeline.h"
 #include "codegen/emit/ModelDescriptor.h"
 #include "codegen/emit/Passes.h"
+#include "codegen/strategy/UseStrategies.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "passes/buffer/Buffer.h"
@@ -61,6 +62,9 @@ void buildStage(OpPassManager &pm, Stage stage, const StageOptions &options) {
     buffer::buildBufferPipeline(pm);
     break;
   case Stage::Kernels:
+    // what a tuner found → codegen.given on kernels
+    if (!options.strategies.empty())
+      pm.addPass(codegen::createUseStrategiesPass(options.strategies));
     // linalg on memrefs → grids of loops over vectors
     codegen::buildKernelsPipeline(pm);
     // what they still allocate → scratch

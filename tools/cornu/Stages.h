@@ -32,6 +32,8 @@ struct StageOptions {
   bool program = false;
   /// Entries call a hook before each kernel.
   bool profile = false;
+  /// The file of a tuner's strategies; the defaults if empty.
+  std::string strategies;
 };
 
 /// Runs what lies between the module's stage and `last`. Fails after a

@@ -29,9 +29,9 @@ namespace {
 
 std::string programPath;
 
-const Command *const commands[] = {&compileCommand, &summaryCommand,
-                                   &plotCommand, &weightsCommand,
-                                   &targetsCommand};
+const Command *const commands[] = {&compileCommand, &tuneCommand,
+                                   &summaryCommand, &plotCommand,
+                                   &weightsCommand, &targetsCommand};
 
 int targets(const Arguments &) {
   codegen::printTargets(llvm::outs());

@@ -1,0 +1,130 @@
+//===- TuneProgram.cpp - Programs that a tuner times ----------------------===//
+
+#include "tools/cornu/TuneProgram.h"
+#include "codegen/emit/Link.h"
+#include "codegen/emit/Object.h"
+#include "mlir/IR/Diagnostics.h"
+#include "tools/cornu/Commands.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Program.h"
+
+using namespace mlir;
+
+namespace cornu::tools {
+
+/// A program that takes so much longer than it was asked to run hangs.
+constexpr unsigned kPatienceSeconds = 300;
+
+double Times::ofKernel(llvm::StringRef name) const {
+  double sum = 0;
+  for (const auto &mode : modes)
+    sum += kernels.lookup((mode.first() + " " + name).str());
+  return sum;
+}
+
+double Times::total() const {
+  double sum = 0;
+  for (const auto &mode : modes)
+    sum += mode.second;
+  return sum;
+}
+
+llvm::Expected<codegen::TemporaryFile>
+Workbench::build(llvm::function_ref<void(func::FuncOp)> give) const {
+  OwningOpRef<ModuleOp> copy(ModuleOp(module).clone());
+  for (auto kernel : copy->getOps<func::FuncOp>())
+    give(kernel);
+  std::string message;
+  ScopedDiagnosticHandler handler(
+      copy->getContext(), [&](Diagnostic &diagnostic) {
+        if (diagnostic.getSeverity() == DiagnosticSeverity::Error &&
+            message.empty())
+          message = diagnostic.str();
+        return success();
+      });
+  codegen::MachineCodeOptions machine;
+  machine.parts = 8; // as for a program that 'cornu compile' makes
+  std::vector<codegen::MachineCode> code;
+  if (failed(runStages(*copy, Stage::LLVM, options.stages)) ||
+      failed(codegen::emitMachineCode(*copy, machine, code)))
+    return llvm::createStringError("cannot be compiled: " + message);
+  auto program = codegen::TemporaryFile::create("cornu-tune", "");
+  if (!program)
+    return program.takeError();
+  if (llvm::Error error = codegen::linkExecutable(
+          program->path(), code, options.stages.target, {runtimeFolder()}))
+    return error;
+  return program;
+}
+
+/// Keeps the smaller of what is there and `seconds`.
+static void keepLeast(llvm::StringMap<double> &times, llvm::StringRef name,
+                      double seconds) {
+  auto [at, isNew] = times.try_emplace(name, seconds);
+  if (!isNew)
+    at->second = std::min(at->second, seconds);
+}
+
+llvm::Error Workbench::runMode(const codegen::TemporaryFile &program,
+                               llvm::StringRef mode, Times &times) const {
+  auto log = codegen::TemporaryFile::create("cornu-tune", "log");
+  if (!log)
+    return log.takeError();
+  auto trace = codegen::TemporaryFile::create("cornu-tune", "json");
+  if (!trace)
+    return trace.takeError();
+  std::vector<std::string> words = {
+      program.path().str(), "bench", ("--mode=" + mode).str(), "--json",
+      "--min-seconds=" + std::to_string(options.seconds),
+      ("--profile=" + trace->path()).str(),
+      // The roofline of the profile is not asked for, and takes time.
+      "--peak-gflops=1", "--peak-gbs=1"};
+  if (options.batch)
+    words.push_back("--batch-size=" + std::to_string(options.batch));
+  if (options.threads)
+    words.push_back("--threads=" + std::to_string(options.threads));
+  llvm::SmallVector<llvm::StringRef> arguments(words.begin(), words.end());
+  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""),
+                                                log->path(), log->path()};
+  std::string message;
+  int code =
+      llvm::sys::ExecuteAndWait(program.path(), arguments, std::nullopt,
+                                redirects, kPatienceSeconds, 0, &message);
+  auto output = llvm::MemoryBuffer::getFile(log->path());
+  llvm::StringRef text = output ? (*output)->getBuffer() : "";
+  if (code != 0)
+    return llvm::createStringError("the program ended with " +
+                                   llvm::Twine(code) + ": " + message +
+                                   text.take_back(400).trim());
+  // A line for the entry, then one for each kernel; notes are no JSON.
+  llvm::SmallVector<llvm::StringRef> lines;
+  text.split(lines, '\n', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef line : lines) {
+    auto value = llvm::json::parse(line);
+    if (!value) {
+      llvm::consumeError(value.takeError());
+      continue;
+    }
+    const llvm::json::Object *object = value->getAsObject();
+    if (!object)
+      continue;
+    if (auto least = object->getNumber("min_s"))
+      keepLeast(times.modes, mode, *least);
+    auto name = object->getString("kernel");
+    auto seconds = object->getNumber("min_seconds");
+    if (name && seconds)
+      keepLeast(times.kernels, (mode + " " + *name).str(), *seconds);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error Workbench::run(const codegen::TemporaryFile &program,
+                           Times &times) const {
+  for (llvm::StringRef mode : options.modes)
+    if (llvm::Error error = runMode(program, mode, times))
+      return error;
+  return llvm::Error::success();
+}
+
+} // namespace cornu::tools
