@@ -20,8 +20,8 @@ namespace cornu::runtime {
 namespace {
 constexpr double kGroupSeconds = 0.2e-3;
 constexpr double kWarmUpSeconds = 0.05;
-constexpr int kMinimumRuns = 10;
-/// Slow models are cut short of the minimum of runs after this many times the
+constexpr int kMinimumRuns = 10, kMinimumProfiled = 5;
+/// Slow models are cut short of the minima of runs after this many times the
 /// minimum of seconds.
 constexpr double kPatience = 10;
 constexpr double kMostSeconds = 86400;
@@ -142,15 +142,20 @@ static Error profileRuns(const cornu_model &model, const Arguments &arguments,
                      double(cornu_worker_count());
   if (roofline.bytes == 0)
     roofline.bytes = measureBandwidth();
-  Recorder recorder(*model.profile);
-  double start = now();
+  Recorder recorder(*model.profile, arguments.has("--cpu-time"));
+  double start = now(), passed = 0;
+  int runs = 0;
   do {
     recorder.begin();
     Error error = call();
     recorder.end();
     if (error)
       return error;
-  } while (recorder.hasRoom() && now() - start < seconds);
+    ++runs;
+    passed = now() - start;
+  } while (recorder.hasRoom() &&
+           (passed < seconds ||
+            (runs < kMinimumProfiled && passed < seconds * kPatience)));
   if (recorder.overflowed())
     fprintf(stderr,
             "note: a run calls more than %llu kernels; the profile has the "

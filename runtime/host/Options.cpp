@@ -49,6 +49,9 @@ constexpr Option kOptions[] = {
     {"--profile", "F.json", Bench,
      "write when which kernel ran, for Perfetto and chrome://tracing, and "
      "print a table; needs 'cornu compile --profile'"},
+    {"--cpu-time", nullptr, Bench,
+     "in the profile, count the calling thread's time on a CPU only: what "
+     "other programs take is left out, but so are waits for --threads"},
     {"--peak-gflops", "X", Bench,
      "the machine's limit for that table, instead of the measured clock times "
      "the multiply-adds of a cycle"},

@@ -10,7 +10,8 @@ namespace cornu::runtime {
 
 Recorder *Recorder::active = nullptr;
 
-Recorder::Recorder(const cornu_profile &profile) : profile(profile) {
+Recorder::Recorder(const cornu_profile &profile, bool cpuTime)
+    : profile(profile), cpuTime(cpuTime) {
   marks.reserve(kCapacity);
   active = this;
   *profile.hook = hook;
@@ -29,7 +30,7 @@ void Recorder::mark(int32_t call) {
     return;
   }
   timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
+  clock_gettime(cpuTime ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
   marks.push_back({int64_t(time.tv_sec) * 1000000000 + time.tv_nsec, call});
 }
 

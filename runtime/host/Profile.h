@@ -31,7 +31,8 @@ public:
     int32_t call; ///< a row of the profile's calls, Begin or End
   };
 
-  explicit Recorder(const cornu_profile &profile);
+  /// Takes the time on the clock, or the calling thread's on a CPU.
+  explicit Recorder(const cornu_profile &profile, bool cpuTime = false);
   ~Recorder();
   Recorder(const Recorder &) = delete;
   Recorder &operator=(const Recorder &) = delete;
@@ -52,7 +53,7 @@ private:
   void mark(int32_t call);
 
   uint64_t longest = 0, start = 0;
-  bool lost = false;
+  bool lost = false, cpuTime = false;
   static Recorder *active;
 };
 

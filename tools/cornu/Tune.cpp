@@ -124,8 +124,8 @@ codegen::StrategyFile fileOf(const TuneSearch &search,
   for (llvm::StringRef mode : options.bench.modes)
     file.entries.push_back({mode == "infer" ? "predict" : "train_step",
                             options.bench.batch, options.bench.threads,
-                            search.timesByDefault().modes.lookup(mode),
-                            search.timesOfChosen().modes.lookup(mode)});
+                            search.timesByDefault().ofMode(mode),
+                            search.timesOfChosen().ofMode(mode)});
   for (const TunedKernel *kernel : search.improved())
     file.kernels.push_back({kernel->key, texts(kernel->chosen), kernel->layers,
                             texts(kernel->defaults), kernel->defaultSeconds,

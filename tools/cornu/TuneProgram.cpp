@@ -18,15 +18,24 @@ constexpr unsigned kPatienceSeconds = 300;
 
 double Times::ofKernel(llvm::StringRef name) const {
   double sum = 0;
-  for (const auto &mode : modes)
-    sum += kernels.lookup((mode.first() + " " + name).str());
+  for (const auto &kernel : kernels)
+    if (kernel.first().split(' ').second == name)
+      sum += kernel.second;
+  return sum;
+}
+
+double Times::ofMode(llvm::StringRef mode) const {
+  double sum = 0;
+  for (const auto &kernel : kernels)
+    if (kernel.first().split(' ').first == mode)
+      sum += kernel.second;
   return sum;
 }
 
 double Times::total() const {
   double sum = 0;
-  for (const auto &mode : modes)
-    sum += mode.second;
+  for (const auto &kernel : kernels)
+    sum += kernel.second;
   return sum;
 }
 
@@ -58,14 +67,6 @@ Workbench::build(llvm::function_ref<void(func::FuncOp)> give) const {
   return program;
 }
 
-/// Keeps the smaller of what is there and `seconds`.
-static void keepLeast(llvm::StringMap<double> &times, llvm::StringRef name,
-                      double seconds) {
-  auto [at, isNew] = times.try_emplace(name, seconds);
-  if (!isNew)
-    at->second = std::min(at->second, seconds);
-}
-
 llvm::Error Workbench::runMode(const codegen::TemporaryFile &program,
                                llvm::StringRef mode, Times &times) const {
   auto log = codegen::TemporaryFile::create("cornu-tune", "log");
@@ -80,6 +81,9 @@ llvm::Error Workbench::runMode(const codegen::TemporaryFile &program,
       ("--profile=" + trace->path()).str(),
       // The roofline of the profile is not asked for, and takes time.
       "--peak-gflops=1", "--peak-gbs=1"};
+  // On one thread, what other programs take can be left out.
+  if (options.threads == 1)
+    words.push_back("--cpu-time");
   if (options.batch)
     words.push_back("--batch-size=" + std::to_string(options.batch));
   if (options.threads)
@@ -97,7 +101,7 @@ llvm::Error Workbench::runMode(const codegen::TemporaryFile &program,
     return llvm::createStringError("the program ended with " +
                                    llvm::Twine(code) + ": " + message +
                                    text.take_back(400).trim());
-  // A line for the entry, then one for each kernel; notes are no JSON.
+  // A line for each kernel, after one for all; notes are no JSON.
   llvm::SmallVector<llvm::StringRef> lines;
   text.split(lines, '\n', -1, /*KeepEmpty=*/false);
   for (llvm::StringRef line : lines) {
@@ -109,12 +113,14 @@ llvm::Error Workbench::runMode(const codegen::TemporaryFile &program,
     const llvm::json::Object *object = value->getAsObject();
     if (!object)
       continue;
-    if (auto least = object->getNumber("min_s"))
-      keepLeast(times.modes, mode, *least);
     auto name = object->getString("kernel");
     auto seconds = object->getNumber("min_seconds");
-    if (name && seconds)
-      keepLeast(times.kernels, (mode + " " + *name).str(), *seconds);
+    if (!name || !seconds)
+      continue;
+    auto [at, isNew] =
+        times.kernels.try_emplace((mode + " " + *name).str(), *seconds);
+    if (!isNew)
+      at->second = std::min(at->second, *seconds);
   }
   return llvm::Error::success();
 }

@@ -19,13 +19,14 @@ namespace cornu::tools {
 /// Seconds, each the least that was seen: what other programs add is not the
 /// model's.
 struct Times {
-  /// Of a run of an entry, by the modes of `bench`: "infer", "train".
-  llvm::StringMap<double> modes;
-  /// Of all calls of a kernel in a run, by mode and name: "train kernel_3".
+  /// Of all calls of a kernel in a run, by the mode of `bench` and the kernel's
+  /// name: "train kernel_3".
   llvm::StringMap<double> kernels;
 
   /// Of a kernel in a run of each mode; 0 if nobody calls it.
   double ofKernel(llvm::StringRef name) const;
+  /// Of all kernels in a run.
+  double ofMode(llvm::StringRef mode) const;
   double total() const;
 };
 
@@ -33,7 +34,8 @@ struct WorkbenchOptions {
   StageOptions stages;
   /// Of a run's batch; 0 leaves both to the program.
   int64_t batch = 0, threads = 0;
-  /// How long an entry runs.
+  /// How long an entry runs, without and then with marks of its kernels. One
+  /// that is slow gets up to ten times as long for ten runs, and then five.
   double seconds = 0.3;
   /// Of `bench`.
   llvm::SmallVector<llvm::StringRef> modes;
@@ -47,6 +49,9 @@ public:
   /// The program whose kernels `give` has given strategies to.
   llvm::Expected<codegen::TemporaryFile>
   build(llvm::function_ref<void(mlir::func::FuncOp)> give) const;
+
+  llvm::ArrayRef<llvm::StringRef> modes() const { return options.modes; }
+  void setSeconds(double seconds) { options.seconds = seconds; }
 
   /// Runs the program in all modes.
   llvm::Error run(const codegen::TemporaryFile &program, Times &times) const;

@@ -24,6 +24,8 @@ constexpr double kLeastShare = 0.003;
 constexpr double kConfirmShare = 0.3;
 /// Of each kernel, so many run again by turns with the default, so often.
 constexpr unsigned kFinalists = 3, kTurns = 5;
+/// Runs that take so long have as many as bench makes at least.
+constexpr double kSlow = 0.05, kSecondsOfSlow = 0.1;
 /// By less a candidate is no better place to search on from.
 constexpr double kStep = 0.01;
 
@@ -100,6 +102,8 @@ llvm::Error TuneSearch::timeDefaults() {
   if (llvm::Error error = workbench.run(*defaultProgram, defaultTimes))
     return error;
   double total = defaultTimes.total();
+  if (total > kSlow)
+    workbench.setSeconds(kSecondsOfSlow);
   // The others keep their defaults.
   llvm::erase_if(kernels, [&](const TunedKernel &kernel) {
     return kernel.ops.empty() ||
@@ -238,6 +242,9 @@ llvm::Error TuneSearch::chooseFromBest() {
   for (TunedKernel &kernel : kernels) {
     kernel.defaultSeconds = defaultTimes.ofKernel(kernel.name);
     kernel.chosenSeconds = chosenTimes.ofKernel(kernel.name);
+    // Lucky twice, but not three times.
+    if (kernel.chosenSeconds > kernel.defaultSeconds * (1 - search.leastGain))
+      kernel.chosen = kernel.defaults;
   }
   return llvm::Error::success();
 }
@@ -258,9 +265,9 @@ llvm::Error TuneSearch::timeChosen() {
 llvm::Error TuneSearch::run() {
   if (llvm::Error error = timeDefaults())
     return error;
-  for (const auto &mode : defaultTimes.modes)
-    say("%3.0f s, the defaults: %s takes %.4g ms", passed(),
-        mode.first().str().c_str(), mode.second * 1e3);
+  for (llvm::StringRef mode : workbench.modes())
+    say("%3.0f s, the defaults: %s takes %.4g ms", passed(), mode.str().c_str(),
+        defaultTimes.ofMode(mode) * 1e3);
   double slowest = 0;
   for (unsigned number = 1; !interrupted() && nextTrial(); ++number) {
     double before = passed();

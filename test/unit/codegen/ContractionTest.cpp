@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/schedule/contraction/Contraction.h"
+#include "codegen/strategy/Candidates.h"
 #include "codegen/strategy/Contraction.h"
 #include "codegen/strategy/WeightLayout.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -271,6 +272,17 @@ void ContractionTest::check(std::vector<ContractionCase> &cases) {
       auto chosen = codegen::chooseContraction(root, *target);
       ASSERT_TRUE(succeeded(chosen)) << c.describe();
       root->setAttr("codegen.strategy", *chosen);
+      // Or what a tuner would try: some steps away.
+      Attribute strategy = *chosen;
+      for (int64_t steps = pick(0, 3); steps > 0; --steps) {
+        auto near = codegen::candidatesNear(root, strategy, *target);
+        if (near.empty())
+          break;
+        strategy = near[pick(0, near.size() - 1)];
+        ASSERT_EQ(codegen::whyUnsuitable(root, strategy, *target), "")
+            << c.describe();
+      }
+      root->setAttr("codegen.strategy", strategy);
     }
     layOutWeight(root, i);
     auto strategy =

@@ -4,6 +4,8 @@
 
 #include "codegen/IR/Codegen.h"
 #include "codegen/schedule/Schedule.h"
+#include "codegen/strategy/Candidates.h"
+#include "codegen/strategy/GivenStrategies.h"
 #include "codegen/strategy/Strategy.h"
 #include "codegen/target/Target.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -88,8 +90,26 @@ NestTest::NestTest() {
   context.loadAllAvailableDialects();
 }
 
-std::unique_ptr<Jit> NestTest::compile(const std::string &text, bool scheduled,
+/// Each op's strategy becomes another, up to three steps of a tuner away.
+static void takeCandidates(ModuleOp module, const codegen::Target &target) {
+  std::mt19937 random(1);
+  for (auto kernel : module.getOps<func::FuncOp>())
+    for (linalg::GenericOp op : codegen::opsWithStrategies(kernel)) {
+      Attribute strategy = op->getAttr("codegen.strategy");
+      for (unsigned steps = 1 + random() % 3; steps > 0; --steps) {
+        auto near = codegen::candidatesNear(op, strategy, target);
+        if (near.empty())
+          break;
+        strategy = near[random() % near.size()];
+        EXPECT_EQ(codegen::whyUnsuitable(op, strategy, target), "");
+      }
+      op->setAttr("codegen.strategy", strategy);
+    }
+}
+
+std::unique_ptr<Jit> NestTest::compile(const std::string &text, Way way,
                                        SmallVector<Type> &types) {
+  const bool scheduled = way != Way::Loops;
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
   if (!module)
     return nullptr;
@@ -103,6 +123,13 @@ std::unique_ptr<Jit> NestTest::compile(const std::string &text, bool scheduled,
     if (auto target = codegen::Target::create(options, error))
       target->attachTo(*module);
     manager.addNestedPass<func::FuncOp>(codegen::createStrategyPass());
+    if (way == Way::Candidates) {
+      PassManager strategies(&context);
+      strategies.addNestedPass<func::FuncOp>(codegen::createStrategyPass());
+      if (failed(strategies.run(*module)))
+        return nullptr;
+      takeCandidates(*module, codegen::Target::of(*module));
+    }
     manager.addNestedPass<func::FuncOp>(codegen::createSchedulePass());
   } else {
     replaceCopies(*module);
@@ -129,9 +156,20 @@ std::unique_ptr<Jit> NestTest::compile(const std::string &text, bool scheduled,
 void NestTest::check(const std::string &text, double tolerance, int64_t low,
                      int64_t high) {
   SmallVector<Type> types;
-  auto reference = compile(text, false, types);
-  auto mine = compile(text, true, types);
-  ASSERT_TRUE(reference && mine);
+  auto reference = compile(text, Way::Loops, types);
+  ASSERT_TRUE(reference);
+  for (Way way : {Way::Default, Way::Candidates}) {
+    auto mine = compile(text, way, types);
+    ASSERT_TRUE(mine);
+    SCOPED_TRACE(way == Way::Default ? "the defaults" : "candidates");
+    compareRuns(*mine, *reference, types, tolerance, low, high);
+    if (HasFailure())
+      return;
+  }
+}
+
+void NestTest::compareRuns(Jit &mine, Jit &reference, ArrayRef<Type> types,
+                           double tolerance, int64_t low, int64_t high) {
   for (int64_t batch : {1, 2, 3, 17, 1000}) {
     std::mt19937 random(batch);
     std::vector<Argument> arguments;
@@ -166,8 +204,8 @@ void NestTest::check(const std::string &text, double tolerance, int64_t low,
       a.push_back(argument.mine.get());
       b.push_back(argument.reference.get());
     }
-    ASSERT_TRUE(mine->call("kernel", a));
-    ASSERT_TRUE(reference->call("kernel", b));
+    ASSERT_TRUE(mine.call("kernel", a));
+    ASSERT_TRUE(reference.call("kernel", b));
     SCOPED_TRACE("batch " + std::to_string(batch));
     for (auto [i, argument] : llvm::enumerate(arguments)) {
       if (argument.element.isF32())

@@ -11,8 +11,9 @@
 
 namespace cornu::test {
 
-/// Compiles a kernel twice, by strategy and schedule and by upstream's
-/// linalg-to-loops, and runs both on the same random data.
+/// Compiles a kernel by strategy and schedule, with the default strategies and
+/// with others that a tuner would try, and by upstream's linalg-to-loops, and
+/// runs all on the same random data.
 class NestTest : public testing::Test {
 protected:
   NestTest();
@@ -24,8 +25,11 @@ protected:
              int64_t high = 9);
 
 private:
-  std::unique_ptr<Jit> compile(const std::string &text, bool scheduled,
+  enum class Way { Loops, Default, Candidates };
+  std::unique_ptr<Jit> compile(const std::string &text, Way way,
                                llvm::SmallVector<mlir::Type> &types);
+  void compareRuns(Jit &mine, Jit &reference, llvm::ArrayRef<mlir::Type> types,
+                   double tolerance, int64_t low, int64_t high);
 
   mlir::MLIRContext context;
 };
