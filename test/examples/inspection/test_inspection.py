@@ -49,6 +49,15 @@ def test_inference_only_leaves_training_out(cornu, tmp_path):
     run(tmp_path / "some", "predict", "--input", DIGITS / "x_test.npy", "--output", tmp_path / "p.npy")
 
 
+def test_only_scalars_are_computed_without_vectors(cornu, tmp_path):
+    report = json.loads(run(cornu, "compile", MODEL, "--report=json", "-o", tmp_path / "m").out)
+    for entry, kernels in report["entries"].items():
+        for kernel in kernels:
+            if "scalar" in kernel["strategy"]:
+                work = kernel["flops_per_sample"] + kernel["bytes_per_sample"]
+                assert work <= 16 and kernel["bytes"] <= 64, f"{entry}: {kernel}"
+
+
 def test_weights_of_another_program_in_panels(cornu, tmp_path):
     """A program that only predicts has its kernels in the order in which they are read; files of weights are row-major."""
     import numpy as np
