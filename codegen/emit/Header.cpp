@@ -145,7 +145,7 @@ private:
       std::string prefix = (upper + "_" + kind + "_" + llvm::Twine(i)).str();
       os << "/* " << kind.lower() << "s[" << i << "]: " << arrayOf(tensor);
       if (tensor.upperBound)
-        os << ", values below " << tensor.upperBound;
+        os << ", values from 0 to " << tensor.upperBound - 1;
       os << " */\n"
          << "#define " << prefix << "_NAME " << quoted(tensor.name) << "\n"
          << "#define " << prefix << "_DTYPE " << enumeratorOf(tensor.dtype)

@@ -58,6 +58,37 @@ Value ModelBuilder::randomState(Location location) {
   return nn::ReadOp::create(builder, location, type, "random/state");
 }
 
+/// True if the op only moves its operands' elements, and drops none: if a part
+/// of an input is cut out, the bound is not one of the other parts.
+static bool keepsValues(Operation *op) {
+  if (auto convert = dyn_cast<nn::ConvertOp>(op)) {
+    Type to = nn::elementType(convert.getResult());
+    return to.getIntOrFloatBitWidth() >= 32; // a bool or a byte cuts off
+  }
+  return isa<nn::ReshapeOp, nn::TransposeOp, nn::BroadcastOp, nn::ConcatenateOp,
+             nn::ReverseOp, nn::StopGradientOp>(op);
+}
+
+void ModelBuilder::boundInputs(Value values, int64_t bound) {
+  SmallVector<Value> pending{values};
+  while (!pending.empty()) {
+    Value value = pending.pop_back_val();
+    if (Operation *op = value.getDefiningOp()) {
+      if (keepsValues(op))
+        llvm::append_range(pending, op->getOperands());
+      continue;
+    }
+    auto argument = cast<BlockArgument>(value);
+    auto forward = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+    if (!forward)
+      continue;
+    unsigned i = argument.getArgNumber();
+    auto known = forward.getArgAttrOfType<IntegerAttr>(i, "nn.upper_bound");
+    if (!known || known.getInt() > bound)
+      forward.setArgAttr(i, "nn.upper_bound", builder.getI64IntegerAttr(bound));
+  }
+}
+
 Location ModelBuilder::locationOf(StringRef path) const {
   return NameLoc::get(StringAttr::get(&context, path));
 }

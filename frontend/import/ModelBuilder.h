@@ -70,6 +70,10 @@ public:
   /// Shapes of what each layer of the outermost model returned, by its name.
   std::map<std::string, std::vector<std::vector<int64_t>>> outputShapes;
 
+  /// `values` must lie in [0, bound): so must the elements of @forward's
+  /// arguments that reach them unchanged and as a whole.
+  void boundInputs(mlir::Value values, int64_t bound);
+
   /// Types of @forward's hidden results.
   llvm::SmallVector<mlir::Type> hiddenTypes;
 

@@ -53,7 +53,8 @@ static void fillRandom(const cornu_tensor &tensor, int64_t batch, bool target,
   uint64_t count = elements * uint64_t(batch);
   bool floats = tensor.dtype == CORNU_FLOAT32 || tensor.dtype == CORNU_FLOAT64;
   uint64_t classes = tensor.rank ? uint64_t(tensor.shape[tensor.rank - 1]) : 1;
-  if (floats && !target) {
+  bool bounded = tensor.upper_bound > 0;
+  if (floats && !target && !bounded) {
     for (uint64_t i = 0; i < count; ++i) {
       float value = normal(random);
       convertElements(&value, {Element::Float32, false}, 1, tensor.dtype, 0,
@@ -62,13 +63,13 @@ static void fillRandom(const cornu_tensor &tensor, int64_t batch, bool target,
     }
     return;
   }
-  if (floats && classes > 1) {
+  if (floats && !bounded && classes > 1) {
     memset(out, 0, count * elementBytes(tensor.dtype));
     for (uint64_t row = 0; row + classes <= count; row += classes)
       storeInteger(out, row + random.below(uint32_t(classes)), tensor.dtype, 1);
     return;
   }
-  int64_t bound = tensor.upper_bound > 0 ? tensor.upper_bound : 2;
+  int64_t bound = bounded ? tensor.upper_bound : 2;
   bound =
       bound < 127 || (tensor.dtype != CORNU_INT8 && tensor.dtype != CORNU_UINT8)
           ? bound

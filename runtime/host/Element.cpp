@@ -149,11 +149,23 @@ Misfit misfit(uint64_t index, String reason) {
   return result;
 }
 
+Misfit outOfRange(uint64_t index, const String &value, int64_t least,
+                  int64_t most) {
+  return misfit(index, format("%s is out of range: the model takes integers "
+                              "from %lld to %lld",
+                              value.c_str(), static_cast<long long>(least),
+                              static_cast<long long>(most)));
+}
+
 template <typename To, typename From>
-Misfit storeFloats(const From *from, uint64_t count, void *out) {
+Misfit storeFloats(const From *from, uint64_t count, int64_t bound, void *out) {
   To *to = static_cast<To *>(out);
   for (uint64_t i = 0; i < count; ++i)
     to[i] = To(from[i]);
+  // A fraction is cut off before the model uses the number; a NaN fails.
+  for (uint64_t i = 0; bound > 0 && i < count; ++i)
+    if (!(from[i] > -1 && from[i] < From(bound)))
+      return outOfRange(i, format("%.9g", double(from[i])), 0, bound - 1);
   return {};
 }
 
@@ -186,11 +198,8 @@ Misfit storeIntegers(const int64_t *from, uint64_t count, int64_t bound,
   }
   for (uint64_t i = 0; bad && i < count; ++i)
     if (from[i] < least || from[i] > most)
-      return misfit(i, format("%lld is out of range: the model takes integers "
-                              "from %lld to %lld",
-                              static_cast<long long>(from[i]),
-                              static_cast<long long>(least),
-                              static_cast<long long>(most)));
+      return outOfRange(i, format("%lld", static_cast<long long>(from[i])),
+                        least, most);
   return {};
 }
 
@@ -198,9 +207,9 @@ Misfit store(const int64_t *from, uint64_t count, cornu_dtype to, int64_t bound,
              void *out) {
   switch (to) {
   case CORNU_FLOAT32:
-    return storeFloats<float>(from, count, out);
+    return storeFloats<float>(from, count, bound, out);
   case CORNU_FLOAT64:
-    return storeFloats<double>(from, count, out);
+    return storeFloats<double>(from, count, bound, out);
   case CORNU_INT8:
     return storeIntegers<int8_t>(from, count, bound, out);
   case CORNU_UINT8:
@@ -218,9 +227,9 @@ Misfit store(const int64_t *from, uint64_t count, cornu_dtype to, int64_t bound,
 Misfit store(const double *from, uint64_t count, cornu_dtype to, int64_t bound,
              void *out) {
   if (to == CORNU_FLOAT32)
-    return storeFloats<float>(from, count, out);
+    return storeFloats<float>(from, count, bound, out);
   if (to == CORNU_FLOAT64)
-    return storeFloats<double>(from, count, out);
+    return storeFloats<double>(from, count, bound, out);
   if (to == CORNU_BOOL)
     return storeBools(from, count, out);
   int64_t integers[kChunk];
@@ -257,13 +266,14 @@ Misfit convertChunks(const char *from, ElementType type, uint64_t count,
 Misfit convertElements(const void *from, ElementType type, uint64_t count,
                        cornu_dtype to, int64_t upper_bound, void *out) {
   const char *bytes = static_cast<const char *>(from);
-  bool checked = upper_bound > 0 && !isFloat(elementOf(to));
+  bool checked = upper_bound > 0;
   if (type.element == elementOf(to) && !checked && to != CORNU_BOOL &&
       (!type.swapped || elementBytes(to) == 1)) {
     memcpy(out, from, count * elementBytes(to));
     return {};
   }
-  if (type.element == Element::UInt8 && to == CORNU_FLOAT32) { // images
+  if (type.element == Element::UInt8 && to == CORNU_FLOAT32 && // images
+      !checked) {
     for (uint64_t i = 0; i < count; ++i)
       static_cast<float *>(out)[i] =
           float(static_cast<const uint8_t *>(from)[i]);
@@ -274,7 +284,7 @@ Misfit convertElements(const void *from, ElementType type, uint64_t count,
   // must not pass for small negative numbers.
   bool unsigned64 = type.element == Element::UInt64;
   bool wide = isFloat(type.element) || (unsigned64 && isFloat(elementOf(to)));
-  if (unsigned64 && upper_bound <= 0)
+  if (unsigned64 && !wide && upper_bound <= 0)
     upper_bound = INT64_MAX;
   return wide ? convertChunks<double>(bytes, type, count, to, upper_bound,
                                       static_cast<char *>(out))

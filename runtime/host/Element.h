@@ -49,8 +49,9 @@ struct Misfit {
 };
 
 /// Converts `count` numbers at `from`, which need not be aligned. An integer
-/// destination takes only integers that fit, and only those in
-/// [0, upper_bound) if upper_bound is positive.
+/// destination takes only integers that fit. If upper_bound is positive, only
+/// numbers that are in [0, upper_bound) once their fraction is cut off, as the
+/// model does with those of a float destination.
 Misfit convertElements(const void *from, ElementType type, uint64_t count,
                        cornu_dtype to, int64_t upper_bound, void *out);
 

@@ -111,6 +111,8 @@ static void importEmbedding(LayerCall &call) {
   call.refuse("quantization_config", "save the model before quantization");
   call.refuse("lora_rank", "merge the LoRA weights before saving");
   Value ids = m.convert(call.input(), m.i32());
+  if (ids)
+    call.model.boundInputs(ids, rows);
   Value table = call.weight("embeddings", {rows, width});
   Value mask;
   if (call.boolean("mask_zero", false))

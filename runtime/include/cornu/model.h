@@ -39,7 +39,8 @@ typedef struct cornu_tensor {
   cornu_dtype dtype;
   int32_t rank;         /* without the batch */
   const int64_t *shape; /* `rank` sizes */
-  int64_t upper_bound;  /* integer data lies in [0, upper_bound); 0: any */
+  int64_t upper_bound;  /* not 0: classes or rows of an embedding, which must
+                         * lie in [0, upper_bound); not checked here */
 } cornu_tensor;
 
 typedef enum cornu_variable_kind {

@@ -47,6 +47,41 @@ def test_negative_labels(digits, tmp_path):
     refuse(digits, "fit", "--input", DIGITS / "x_test.npy", "--target", saved(tmp_path, bad), said=["-1"])
 
 
+@pytest.fixture(scope="module", params=["int32", "float32"])
+def tokens(request, cornu, scratch):
+    """A program that looks up two ids of a sample in a table of ten rows."""
+    import json
+
+    config = {"class_name": "Sequential", "config": {"name": "tokens", "layers": [
+        {"class_name": "InputLayer", "config": {"name": "ids", "batch_shape": [None, 2], "dtype": request.param}},
+        {"class_name": "Embedding", "config": {"name": "table", "input_dim": 10, "output_dim": 3}},
+        {"class_name": "Flatten", "config": {"name": "flat"}},
+        {"class_name": "Dense", "config": {"name": "dense", "units": 1}}]}}
+    (scratch / "tokens.json").write_text(json.dumps(config))
+    program = scratch / f"tokens-{request.param}"
+    run(cornu, "compile", scratch / "tokens.json", "--loss=mse", "--optimizer=sgd", "-o", program)
+    return program
+
+
+@pytest.mark.parametrize("token", [10, -1])
+def test_tokens_out_of_range(tokens, tmp_path, token):
+    """They name no row of the table: the result would be NaN."""
+    ids = np.arange(10).reshape(5, 2)
+    targets = ["--target", saved(tmp_path, np.zeros((5, 1), "float32"), "y.npy")]
+    good = saved(tmp_path, ids, "good.npy")
+    run(tokens, "predict", "--input", good, "--output", tmp_path / "p.npy")
+    assert np.isfinite(np.load(tmp_path / "p.npy")).all()
+    ids[3, 1] = token
+    for dtype in ("int64", "float32"):
+        bad = saved(tmp_path, ids.astype(dtype), "bad.npy")
+        said = ["bad.npy", "row 3", rf"\b{abs(token)} is out of range", "from 0 to 9"]
+        refuse(tokens, "predict", "--input", bad, "--output", tmp_path / "q.npy", said=said)
+        for command in ("evaluate", "fit"):
+            refuse(tokens, command, "--input", bad, *targets, said=said)
+    assert "from 0 to 9" in run(tokens, "info").out
+    run(tokens, "bench", "--min-seconds", 0, "--batch-size", 64)
+
+
 def test_lengths_that_differ(digits, tmp_path):
     refuse(digits, "fit", "--input", DIGITS / "x_test.npy", "--target", saved(tmp_path, Y[:100]), said=["359", "100"])
 

@@ -100,6 +100,27 @@ TEST_F(Reader, NumbersOutOfRangeAreNamed) {
   EXPECT_NE(message.find("row 0"), std::string::npos);
 }
 
+// A model casts floats to the integers that pick an embedding's rows.
+TEST_F(Reader, BoundsHoldForFloatsToo) {
+  write("x.npy", npy<float>({4}, {0, 2.5, 3, 1}));
+  gather<float>("x.npy", CORNU_FLOAT32, {}, {}, 3);
+  EXPECT_EQ(message, "x.npy: row 2: 3 is out of range: the model takes "
+                     "integers from 0 to 2");
+  EXPECT_EQ(gather<float>("x.npy", CORNU_FLOAT32, {}, {}, 4),
+            (std::vector<float>{0, 2.5, 3, 1}));
+  write("i.npy", npy<int64_t>({2}, {0, -1}));
+  gather<double>("i.npy", CORNU_FLOAT64, {}, {}, 3);
+  EXPECT_EQ(message, "i.npy: row 1: -1 is out of range: the model takes "
+                     "integers from 0 to 2");
+  write("nan.npy", npy<float>({1}, {std::numeric_limits<float>::quiet_NaN()}));
+  EXPECT_TRUE(gather<float>("nan.npy", CORNU_FLOAT32, {}, {}, 3).empty());
+  write("u.npy", npy<uint8_t>({1}, {7}));
+  EXPECT_TRUE(gather<float>("u.npy", CORNU_FLOAT32, {}, {}, 3).empty());
+  write("big.npy", npy<uint64_t>({1}, {UINT64_MAX}));
+  EXPECT_EQ(gather<float>("big.npy", CORNU_FLOAT32, {}),
+            std::vector<float>{0x1p64f});
+}
+
 TEST_F(Reader, TypesThatAreNoNumbersAreRefused) {
   for (const char *descr : {"'<c8'", "'|O'", "'<U5'", "[('a', '<f4')]"}) {
     write("x.npy", npyFile(std::string("{'descr': ") + descr +
