@@ -165,6 +165,14 @@ cornu_scratch ModelDescriptor::withUnitWeights(cornu_scratch scratch) {
   return scratch;
 }
 
+uint64_t scratchBytes(const cornu_scratch &scratch, uint64_t batch,
+                      uint64_t workers) {
+  uint64_t samples =
+      scratch.most_samples ? std::min(batch, scratch.most_samples) : batch;
+  return scratch.fixed + scratch.per_sample * samples +
+         scratch.per_worker * workers;
+}
+
 /// The samples that a prediction computes together; 0 for any number. What one
 /// kernel writes should still be near when the next reads it, but weights are
 /// read again for each part of a batch: they should not be the larger share.
@@ -182,6 +190,19 @@ static uint64_t samplesAtATime(const ModelDescriptor &model,
       weights += variable.bytes();
   return std::max<uint64_t>(
       {near / perSample, llvm::divideCeil(weights, 2 * perSample), 1});
+}
+
+/// The largest need of the kernels, or, once they are lowered, what the module
+/// says instead of them.
+static uint64_t workspace(ModuleOp module, StringRef name) {
+  auto bytesOf = [&](Operation *op) -> int64_t {
+    auto attr = op->getAttrOfType<IntegerAttr>(name);
+    return attr ? attr.getInt() : 0;
+  };
+  int64_t bytes = bytesOf(module);
+  for (auto kernel : module.getOps<func::FuncOp>())
+    bytes = std::max(bytes, bytesOf(kernel));
+  return bytes;
 }
 
 FailureOr<ModelDescriptor> ModelDescriptor::read(ModuleOp module) {
@@ -215,12 +236,8 @@ FailureOr<ModelDescriptor> ModelDescriptor::read(ModuleOp module) {
   model.metricsOffset = reader.number(attr, "metrics_offset", path, false);
   model.metricsBytes = reader.number(attr, "metrics_bytes", path, false);
 
-  auto workspace = [&](StringRef name) -> uint64_t {
-    auto bytes = module->getAttrOfType<IntegerAttr>(name);
-    return bytes ? bytes.getInt() : 0;
-  };
-  uint64_t perWorker = workspace(CodegenDialect::kWorkspaceAttr);
-  uint64_t shared = workspace(CodegenDialect::kSharedWorkspaceAttr);
+  uint64_t perWorker = workspace(module, CodegenDialect::kWorkspaceAttr);
+  uint64_t shared = workspace(module, CodegenDialect::kSharedWorkspaceAttr);
   auto scratch = [&](StringRef key) {
     auto d = reader.member<DictionaryAttr>(attr, key, path, false);
     cornu_scratch bytes{0, 0, perWorker, 0};

@@ -61,6 +61,7 @@ struct ModelDescriptor {
   int64_t fixedBatch = 0;
   uint64_t stateBytes = 0, gradientBytes = 0;
   uint64_t metricsOffset = 0, metricsBytes = 0;
+  /// Complete from the stage of kernels on: schedules add to what was planned.
   /// As the entry points' arguments need it: the workers' part included, the
   /// array of ones for absent sample weights not.
   cornu_scratch predictScratch{}, evaluateScratch{}, trainScratch{};
@@ -71,6 +72,10 @@ struct ModelDescriptor {
 
   static mlir::FailureOr<ModelDescriptor> read(mlir::ModuleOp module);
 };
+
+/// Bytes of a scratch block, as NAME_PREDICT_SCRATCH_BYTES_FOR in the header.
+uint64_t scratchBytes(const cornu_scratch &scratch, uint64_t batch,
+                      uint64_t workers);
 
 /// Bytes of an element, and the name in C: `float`.
 uint64_t bytesOf(cornu_dtype dtype);

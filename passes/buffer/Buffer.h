@@ -104,9 +104,6 @@ void registerBufferInterfaces(mlir::DialectRegistry &registry);
 /// dynamic one; null if there is none.
 mlir::Value batchOf(mlir::OpBuilder &builder, mlir::func::FuncOp entry);
 
-/// What --memory-report prints, from the attributes of the module.
-std::string memoryReport(mlir::ModuleOp module, bool json);
-
 } // namespace cornu::buffer
 
 #endif // CORNU_PASSES_BUFFER_BUFFER_H

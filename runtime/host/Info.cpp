@@ -68,8 +68,10 @@ static String scratchText(const cornu_scratch &scratch) {
   uint64_t one = 0, many = 0, workers = uint64_t(cornu_worker_count());
   scratchBytes(scratch, 1, workers, one);
   scratchBytes(scratch, 32, workers, many);
-  return format("%s for 1 sample, %s for 32", bytesText(one).c_str(),
-                bytesText(many).c_str());
+  return format("%s for 1 sample, %s for 32, with %llu thread%s",
+                bytesText(one).c_str(), bytesText(many).c_str(),
+                static_cast<unsigned long long>(workers),
+                workers == 1 ? "" : "s");
 }
 
 static void printText(const cornu_model &model) {

@@ -5,8 +5,8 @@
 #include "codegen/emit/Object.h"
 #include "codegen/emit/OutputFile.h"
 #include "codegen/strategy/StrategyFile.h"
-#include "passes/buffer/Buffer.h"
 #include "tools/cornu/Commands.h"
+#include "tools/cornu/MemoryReport.h"
 #include "tools/cornu/Model.h"
 #include "tools/cornu/Outputs.h"
 #include "tools/cornu/Report.h"
@@ -304,6 +304,33 @@ bool writeOutput(ModuleOp module, const CompileOptions &options) {
   return false;
 }
 
+/// The reports are about scheduled kernels: what they do, and the memory that
+/// they need beside the planned one. If the output is of an earlier stage, a
+/// copy goes on.
+LogicalResult printReports(ModuleOp module, const Arguments &arguments,
+                           const CompileOptions &options) {
+  if (!arguments.has("--memory-report") && !arguments.has("--report"))
+    return success();
+  OwningOpRef<ModuleOp> copy;
+  if (options.lastStage < Stage::Kernels) {
+    copy = module.clone();
+    module = *copy;
+  }
+  if (failed(runStages(module, Stage::Kernels, options.stages)))
+    return failure();
+  if (arguments.has("--memory-report")) {
+    auto text =
+        memoryReport(module, arguments.value("--memory-report") == "json");
+    if (failed(text))
+      return failure();
+    llvm::outs() << *text;
+  }
+  if (arguments.has("--report"))
+    llvm::outs() << kernelReport(module, arguments.value("--report") == "json");
+  llvm::outs().flush();
+  return success();
+}
+
 int compile(const Arguments &arguments) {
   std::optional<std::string> source = modelPath(arguments);
   CompileOptions options;
@@ -331,21 +358,8 @@ int compile(const Arguments &arguments) {
   }
   describeModel(module, options, *model, *source);
 
-  // The report is about the plan of buffers.
-  if (arguments.has("--memory-report") && options.lastStage >= Stage::Buffers) {
-    if (failed(runStages(module, Stage::Buffers, options.stages)))
-      return 1;
-    llvm::outs() << buffer::memoryReport(
-        module, arguments.value("--memory-report") == "json");
-    llvm::outs().flush();
-  }
-  // That of kernels is about their schedule.
-  if (arguments.has("--report") && options.lastStage >= Stage::Kernels) {
-    if (failed(runStages(module, Stage::Kernels, options.stages)))
-      return 1;
-    llvm::outs() << kernelReport(module, arguments.value("--report") == "json");
-    llvm::outs().flush();
-  }
+  if (failed(printReports(module, arguments, options)))
+    return 1;
   if (failed(runStages(module, options.lastStage, options.stages)) ||
       printer.anyError())
     return 1;

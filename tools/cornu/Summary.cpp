@@ -9,6 +9,7 @@
 #include "codegen/emit/ModelDescriptor.h"
 #include "passes/buffer/Buffer.h"
 #include "tools/cornu/Commands.h"
+#include "tools/cornu/MemoryReport.h"
 #include "tools/cornu/Model.h"
 #include "tools/cornu/Stages.h"
 #include "tools/cornu/Text.h"
@@ -115,32 +116,30 @@ void printParameters(ModuleOp module) {
     line("Optimizer params", "optimizer");
 }
 
-/// The scratch block of an entry, and the state.
+/// The state and the scratch blocks, in the C header's numbers.
 LogicalResult printMemory(ModuleOp module) {
-  auto model = module->getAttrOfType<DictionaryAttr>(buffer::kModelAttr);
-  auto number = [](DictionaryAttr d, llvm::StringRef key) -> double {
-    auto attr = d ? d.getAs<IntegerAttr>(key) : IntegerAttr();
-    return attr ? double(attr.getInt()) : 0;
-  };
-  llvm::outs() << " State: " << bytesText(number(model, "state_bytes")) << "\n";
-  auto line = [&](llvm::StringRef name, llvm::StringRef key,
-                  uint64_t mostSamples) {
-    auto scratch = model.getAs<DictionaryAttr>(key);
-    llvm::outs() << " Memory to " << name << ": "
-                 << bytesText(number(scratch, "fixed")) << " + "
-                 << bytesText(number(scratch, "per_sample")) << " per sample";
-    // The rest of a larger batch follows in the same memory.
-    if (mostSamples)
-      llvm::outs() << ", at most " << grouped(int64_t(mostSamples))
-                   << " at a time";
-    llvm::outs() << "\n";
-  };
-  auto described = codegen::ModelDescriptor::read(module);
-  if (failed(described))
+  auto model = codegen::ModelDescriptor::read(module);
+  if (failed(model))
     return failure();
-  line("predict", "predict_scratch", described->predictScratch.most_samples);
-  if (module.lookupSymbol("train_step"))
-    line("train", "train_scratch", described->trainScratch.most_samples);
+  llvm::outs() << " State: " << grouped(model->stateBytes) << " bytes\n";
+  for (const ScratchBlock &block : scratchBlocks(*model)) {
+    if (block.entry == "evaluate_step")
+      continue;
+    const cornu_scratch &bytes = block.bytes;
+    llvm::outs() << " Memory to "
+                 << (block.entry == "predict" ? "predict" : "train") << ": "
+                 << grouped(bytes.fixed) << " bytes + "
+                 << grouped(bytes.per_sample) << " per sample";
+    // The rest of a larger batch follows in the same memory.
+    if (bytes.most_samples)
+      llvm::outs() << ", at most " << grouped(bytes.most_samples)
+                   << " at a time";
+    llvm::outs() << " + " << grouped(bytes.per_worker) << " per worker; "
+                 << bytesText(codegen::scratchBytes(bytes, 1, 1))
+                 << " for 1 sample, "
+                 << bytesText(codegen::scratchBytes(bytes, 32, 1))
+                 << " for 32\n";
+  }
   return success();
 }
 
@@ -161,7 +160,8 @@ int summary(const Arguments &arguments) {
   StageOptions options;
   if (target)
     options.target = *target;
-  if (failed(runStages(module, Stage::Buffers, options)))
+  // The schedule of the kernels decides what a worker needs.
+  if (failed(runStages(module, Stage::Kernels, options)))
     return 1;
   printParameters(module);
   llvm::outs() << " Work of a prediction: "

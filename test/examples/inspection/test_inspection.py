@@ -81,6 +81,8 @@ def trained(folder, x, y):
 def test_a_fixed_batch(cornu, tmp_path):
     run(cornu, "compile", MODEL, "--batch=4", "-o", tmp_path / "four")
     assert "4" in run(tmp_path / "four", "info").out
+    report = json.loads(run(cornu, "compile", MODEL, "--batch=4", "--emit=nn", "--memory-report=json", "-o", tmp_path / "m").out)
+    assert list(report["total_with_one_worker"]["predict"]) == ["4"]
     import numpy as np
 
     np.save(tmp_path / "x.npy", np.load(DIGITS / "x_test.npy")[:8])
@@ -89,11 +91,49 @@ def test_a_fixed_batch(cornu, tmp_path):
     assert "4" in result.err
 
 
-def test_memory_report(cornu, tmp_path):
-    text = run(cornu, "compile", MODEL, "--memory-report", "-o", tmp_path / "m").out
-    assert "predict" in text and "train" in text, text
-    report = run(cornu, "compile", MODEL, "--memory-report=json", "-o", tmp_path / "m").out
-    json.loads(report)
+def header_bytes(folder, model):
+    """What NAME.h says, by a C program that includes it."""
+    entries = {"predict": "PREDICT", "evaluate_step": "EVALUATE", "train_step": "TRAIN"}
+    rows = [(e, b, w, f"{model}_{macro}_SCRATCH_BYTES_FOR({b}, {w})") for e, macro in entries.items()
+            for b in (1, 32, 100_000) for w in (0, 1, 3)]
+    rows += [("state", 0, 0, f"{model}_STATE_BYTES"), ("gradients", 0, 0, f"{model}_GRADIENT_BYTES")]
+    prints = "".join(f'printf("%zu\\n", (size_t)({text}));' for *_, text in rows)
+    (folder / "sizes.c").write_text(f'#include <stdio.h>\n#include "{model.lower()}.h"\nint main(void) {{ {prints} return 0; }}')
+    run("cc", "-I", folder, folder / "sizes.c", "-o", folder / "sizes")
+    return {tuple(row[:3]): int(line) for row, line in zip(rows, run(folder / "sizes").out.split())}
+
+
+def test_memory_is_told_alike(cornu, tmp_path):
+    """The report, before anything is built; the summary; the C header; and the program."""
+    report = json.loads(run(cornu, "compile", MODEL, "-c", "--memory-report=json", "-o", tmp_path / "m.o").out)
+    assert json.loads(run(cornu, "compile", MODEL, "--emit=nn", "--memory-report=json", "-o", tmp_path / "m.mlir").out) == report
+    program = json.loads(run(cornu, "compile", MODEL, "--memory-report=json", "-o", tmp_path / "m").out)
+    info = run(tmp_path / "m", "info", "--json").json()[0]
+    text = run(cornu, "compile", MODEL, "--emit=nn", "--memory-report", "-o", "/dev/null").out
+    summary = run(cornu, "summary", MODEL).out
+    sizes = header_bytes(tmp_path, "M")
+
+    assert report["state_bytes"] == sizes["state", 0, 0] == info["state_bytes"]
+    assert report["gradient_bytes"] == sizes["gradients", 0, 0]
+    assert f"State: {report['state_bytes']:,} bytes" in summary
+    assert report["scratch"]["predict"]["per_worker"] > 0
+    for entry, scratch in report["scratch"].items():
+        most = scratch["most_samples"] or 100_000
+        for batch in (1, 32, 100_000):
+            for workers in (0, 1, 3):
+                expected = scratch["fixed"] + scratch["per_sample"] * min(batch, most) + scratch["per_worker"] * workers
+                assert sizes[entry, batch, workers] == expected, (entry, batch, workers)
+        for number in scratch.values():
+            assert f"{number:,}" in text or not number
+        if entry == "evaluate_step":
+            continue
+        # A program has no halves of a training step, and may need less.
+        assert info["train_scratch" if entry == "train_step" else "predict_scratch"] == program["scratch"][entry]
+        assert f"{scratch['fixed']:,} bytes + {scratch['per_sample']:,} per sample" in summary
+        assert f"+ {scratch['per_worker']:,} per worker" in summary
+        for batch, total in report["total_with_one_worker"][entry].items():
+            assert total == report["state_bytes"] + sizes[entry, int(batch), 1]
+            assert f"{total:,}" in text
 
 
 def test_profile(cornu, tmp_path):

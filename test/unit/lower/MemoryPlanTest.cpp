@@ -3,10 +3,6 @@
 #include "passes/buffer/MemoryPlan.h"
 #include "passes/buffer/Buffer.h"
 
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/Parser/Parser.h"
-
 #include <gtest/gtest.h>
 #include <random>
 
@@ -55,27 +51,4 @@ TEST(MemoryPlan, RandomPlansAreValidAndClose) {
     expectValid(buffers, total);
     EXPECT_LE(total, memoryLowerBound(buffers) * 5 / 4);
   }
-}
-
-TEST(MemoryReport, SaysWhatTheAttributesSay) {
-  mlir::MLIRContext context;
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(
-    module attributes {
-      cornu.state_bytes = 26048 : i64, cornu.gradient_bytes = 25856 : i64,
-      cornu.state = [{name = "w", kind = "trainable", offset = 0 : i64},
-                     {name = "i", kind = "optimizer", offset = 25856 : i64}],
-      cornu.memory = {predict = {buffers = 2 : i64, fixed = 0 : i64,
-          fixed_bound = 0 : i64, per_sample = 1234567 : i64,
-          per_sample_bound = 1000000 : i64}}} {})",
-                                                        &context);
-  ASSERT_TRUE(module);
-  std::string text = memoryReport(*module, false);
-  for (const char *part : {"26,048 bytes   2 variables", "trainable", "25,856",
-                           "predict", "1,234,567", "0 + 1,000,000 per sample"})
-    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
-  EXPECT_EQ(memoryReport(*module, true),
-            "{\"gradient_bytes\":25856,\"scratch\":{\"predict\":{\"buffers\":2,"
-            "\"fixed\":0,\"fixed_bound\":0,\"per_sample\":1234567,"
-            "\"per_sample_bound\":1000000}},\"state\":{\"optimizer\":192,"
-            "\"trainable\":25856},\"state_bytes\":26048,\"variables\":2}\n");
 }
