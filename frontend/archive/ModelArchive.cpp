@@ -12,6 +12,10 @@ using namespace cornu::frontend;
 static constexpr llvm::StringRef kWhatWorks =
     "a model is a .keras archive, a .json of to_json(), or a Keras 2 .h5 file";
 
+static constexpr llvm::StringRef kWeights = "model.weights.h5";
+/// What Keras writes without h5py: pickled, so that it refuses its own files.
+static constexpr llvm::StringRef kPickledWeights = "model.weights.npz";
+
 static bool isHdf5(llvm::StringRef start) {
   return start.starts_with("\x89HDF\r\n\x1a\n");
 }
@@ -28,8 +32,9 @@ std::unique_ptr<ModelArchive> ModelArchive::read(llvm::StringRef path,
   std::unique_ptr<ModelArchive> archive(new ModelArchive);
   archive->path = path.str();
   diagnostics.setFile(path);
-  bool ok = false;
+  bool ok = false, isKeras = false;
   if (llvm::sys::fs::is_directory(path)) {
+    isKeras = true;
     ok = archive->readKerasDirectory(diagnostics);
   } else {
     std::string error;
@@ -39,7 +44,8 @@ std::unique_ptr<ModelArchive> ModelArchive::read(llvm::StringRef path,
       return nullptr;
     }
     llvm::StringRef start = file->getBuffer().take_front(16);
-    if (start.starts_with("PK"))
+    isKeras = start.starts_with("PK");
+    if (isKeras)
       ok = archive->readKerasZip(diagnostics);
     else if (isHdf5(start))
       ok = archive->readHdf5(diagnostics);
@@ -51,6 +57,17 @@ std::unique_ptr<ModelArchive> ModelArchive::read(llvm::StringRef path,
   }
   if (ok && !weightsPath.empty())
     ok = archive->readWeights(weightsPath, diagnostics);
+  // As Keras: a file that lost its weights is no untrained model.
+  if (ok && isKeras && !archive->weights) {
+    diagnostics.error("the archive has no " + kWeights +
+                          (archive->hasNpz ? ", and its model.weights.npz "
+                                             "cannot be read, by Keras either"
+                                           : ""),
+                      "save the model again with model.save(), with h5py "
+                      "installed, or give its weights with --weights=FILE; to "
+                      "start without any, compile its config.json");
+    ok = false;
+  }
   if (!ok)
     return nullptr;
   return archive;
@@ -96,8 +113,6 @@ bool ModelArchive::takeWeights(std::unique_ptr<WeightFile> file,
   return true;
 }
 
-static constexpr llvm::StringRef kWeights = "model.weights.h5";
-
 bool ModelArchive::readKerasZip(Diagnostics &diagnostics) {
   ZipReader zip;
   if (std::string error = zip.open(path); !error.empty()) {
@@ -124,12 +139,7 @@ bool ModelArchive::readKerasZip(Diagnostics &diagnostics) {
     }
     return takeWeights(std::move(file), "");
   }
-  if (zip.has("model.weights.npz")) {
-    diagnostics.error("weights in model.weights.npz are not supported",
-                      "save the model again with a current Keras, which "
-                      "writes model.weights.h5");
-    return false;
-  }
+  hasNpz = zip.has(kPickledWeights);
   return true;
 }
 
@@ -151,6 +161,7 @@ bool ModelArchive::readKerasDirectory(Diagnostics &diagnostics) {
   if (auto text = readWholeFile(memberPath("metadata.json"), error))
     metadata = text->getBuffer().take_front(1 << 16).str();
   std::string weightsFile = memberPath(kWeights);
+  hasNpz = llvm::sys::fs::exists(memberPath(kPickledWeights));
   if (!llvm::sys::fs::exists(weightsFile))
     return true;
   auto file = openHdf5(weightsFile, error);

@@ -36,7 +36,8 @@ public:
   };
 
   /// Reads a model. `weightsPath` may be empty; if given, it replaces the
-  /// archive's own weights. Null with diagnostics on an error.
+  /// archive's own weights, which a .keras without it must have. Null with
+  /// diagnostics on an error.
   static std::unique_ptr<ModelArchive> read(llvm::StringRef path,
                                             llvm::StringRef weightsPath,
                                             Diagnostics &diagnostics);
@@ -64,6 +65,7 @@ public:
   JsonDocument &getDocument() { return document; }
 
 private:
+  /// Both succeed without weights, which `weights` then is not.
   bool readKerasZip(Diagnostics &diagnostics);
   bool readKerasDirectory(Diagnostics &diagnostics);
   bool readJsonFile(Diagnostics &diagnostics);
@@ -80,6 +82,7 @@ private:
   std::string metadata;
   std::unique_ptr<WeightFile> weights;
   Naming naming = Naming::None;
+  bool hasNpz = false; // of a .keras, beside or instead of its weights
   std::string positionalRoot;
 };
 

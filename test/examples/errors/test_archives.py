@@ -65,6 +65,11 @@ def test_a_zip_without_a_model(cornu, tmp_path):
     refuse(cornu, tmp_path, archive(tmp_path / "m.keras", {"readme.txt": "hello"}), "config.json")
 
 
+def test_a_zip_without_weights(cornu, tmp_path):
+    """Keras refuses it; a program with random weights would be a surprise."""
+    refuse(cornu, tmp_path, archive(tmp_path / "m.keras", {"config.json": GOOD}), "m.keras: .*no model.weights.h5", "--weights=")
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
 def test_truncated(cornu, tmp_path, share):
     whole = archive(tmp_path / "m.keras", {"metadata.json": {"keras_version": "3.15.1"}, "config.json": GOOD})

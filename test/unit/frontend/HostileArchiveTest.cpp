@@ -42,6 +42,30 @@ TEST(HostileArchive, NotAModel) {
   EXPECT_MENTIONS(refuse(folder.file("")), "config.json");
 }
 
+// Keras refuses to load it, too; a model without values is written as .json.
+TEST(HostileArchive, WithoutWeights) {
+  auto zip = [](const Folder &folder, llvm::StringRef more) {
+    std::vector<ZipMember> members = {{"config.json", kDense}};
+    if (!more.empty())
+      members.push_back({more.str(), "PK"});
+    std::string path = folder.file("m.keras");
+    EXPECT_EQ(writeZip(path, members), "");
+    return path;
+  };
+  Folder folder;
+  EXPECT_MENTIONS(refuse(zip(folder, "")), "has no model.weights.h5");
+  EXPECT_MENTIONS(refuse(zip(folder, "model.weights.npz")),
+                  "its model.weights.npz cannot be read");
+  Folder unzipped;
+  unzipped.write("config.json", kDense);
+  EXPECT_MENTIONS(refuse(unzipped.file("")), "has no model.weights.h5");
+
+  Diagnostics diagnostics;
+  std::string weights = folder.write("w.weights.h5", denseWeights());
+  EXPECT_TRUE(ModelArchive::read(zip(folder, ""), weights, diagnostics))
+      << errors(diagnostics);
+}
+
 TEST(HostileArchive, TruncatedZip) {
   Folder folder;
   std::string path = writeKerasFile(folder, "m.keras", kDense, denseWeights());
