@@ -143,8 +143,7 @@ static Value addProfile(ConstantBuilder &c, const ProfileTable &profile) {
 }
 
 void addDescriptor(ModuleOp module, const ModelDescriptor &model,
-                   const EntryFunctions &entries, const ProfileTable *profile,
-                   bool program) {
+                   const EntryFunctions &entries, const ProfileTable *profile) {
   ConstantBuilder c(module);
   auto tensors = [&](StringRef name, ArrayRef<ModelTensor> list) {
     return c.array(name, list.size(), [&](size_t i) {
@@ -159,7 +158,7 @@ void addDescriptor(ModuleOp module, const ModelDescriptor &model,
                         c.int64(s.per_worker), c.int64(s.most_samples)});
   };
   std::string symbol = model.name + "_model";
-  LLVM::GlobalOp global = c.global(symbol, LLVM::Linkage::External, [&] {
+  c.global(symbol, LLVM::Linkage::External, [&] {
     Value variables =
         c.array("variables", model.variables.size(), [&](size_t i) {
           const ModelVariable &v = model.variables[i];
@@ -210,8 +209,15 @@ void addDescriptor(ModuleOp module, const ModelDescriptor &model,
          c.function(entries.metricResults),
          profile ? addProfile(c, *profile) : c.null()});
   });
-  if (!program)
-    return;
+}
+
+LogicalResult nameProgram(ModuleOp module, StringRef name) {
+  std::string symbol = (name + "_model").str();
+  auto global = module.lookupSymbol<LLVM::GlobalOp>(symbol);
+  if (!global)
+    return module.emitError("has no descriptor @" + symbol +
+                            ": a program is made from what --emit printed of "
+                            "a whole model, at any stage");
   OpBuilder b = OpBuilder::atBlockEnd(module.getBody());
   auto alias = LLVM::AliasOp::create(b, module.getLoc(), global.getGlobalType(),
                                      LLVM::Linkage::External, "cornu_program",
@@ -221,6 +227,7 @@ void addDescriptor(ModuleOp module, const ModelDescriptor &model,
   Value target = LLVM::AddressOfOp::create(
       b, module.getLoc(), LLVM::LLVMPointerType::get(b.getContext()), symbol);
   LLVM::ReturnOp::create(b, module.getLoc(), target);
+  return success();
 }
 
 } // namespace cornu::codegen

@@ -14,12 +14,15 @@ struct EntryFunctions {
       trainStep, gradients, applyGradients, metricResults;
 };
 
-/// Adds the global `NAME_model`, a cornu_model of model.h, to the module, and
-/// if `program` the name `cornu_program` for it, by which libcornu's main
-/// finds it. `profile` is null in a model without hooks.
+/// Adds the global `NAME_model`, a cornu_model of model.h, to the module.
+/// `profile` is null in a model without hooks.
 void addDescriptor(mlir::ModuleOp module, const ModelDescriptor &model,
-                   const EntryFunctions &entries, const ProfileTable *profile,
-                   bool program);
+                   const EntryFunctions &entries, const ProfileTable *profile);
+
+/// Makes a module in the LLVM dialect that of a program: it gets another name
+/// for NAME_model, `cornu_program`, by which libcornu's main finds it. Fails
+/// after a diagnostic if the module has no descriptor.
+mlir::LogicalResult nameProgram(mlir::ModuleOp module, llvm::StringRef name);
 
 } // namespace cornu::codegen
 

@@ -27,7 +27,7 @@ public:
         pointer(mlir::LLVM::LLVMPointerType::get(module.getContext())),
         i32(b.getI32Type()), i64(b.getI64Type()) {}
 
-  mlir::LogicalResult build(const ProfileTable *profile, bool program);
+  mlir::LogicalResult build(const ProfileTable *profile);
 
 private:
   //===--- The entries ----------------------------------------------------===//

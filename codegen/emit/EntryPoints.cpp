@@ -243,7 +243,7 @@ FailureOr<LLVM::LLVMFuncOp> EntryBuilder::buildMetricResults() {
   return function;
 }
 
-LogicalResult EntryBuilder::build(const ProfileTable *profile, bool program) {
+LogicalResult EntryBuilder::build(const ProfileTable *profile) {
   cpuCheck = addCpuCheck(module, target);
   EntryFunctions entries;
   auto take = [](LLVM::LLVMFuncOp &into, FailureOr<LLVM::LLVMFuncOp> built) {
@@ -263,7 +263,7 @@ LogicalResult EntryBuilder::build(const ProfileTable *profile, bool program) {
   if (entries.evaluateStep)
     entries.resetMetrics = buildResetMetrics();
   addSerialRuntime(module, target);
-  addDescriptor(module, model, entries, profile, program);
+  addDescriptor(module, model, entries, profile);
   // Nothing else is seen from outside: LLVM drops it where it is not used.
   auto internal =
       LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal);
@@ -280,10 +280,7 @@ struct EntryPoints : PassWrapper<EntryPoints, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(EntryPoints)
   EntryPoints() = default;
   EntryPoints(const EntryPoints &other) : PassWrapper(other) {}
-  EntryPoints(bool program, bool profile) {
-    this->program = program;
-    this->profile = profile;
-  }
+  explicit EntryPoints(bool profile) { this->profile = profile; }
   StringRef getArgument() const override { return "codegen-entry-points"; }
   StringRef getDescription() const override {
     return "Add the C interface: entry points and the model's descriptor";
@@ -301,8 +298,8 @@ struct EntryPoints : PassWrapper<EntryPoints, OperationPass<ModuleOp>> {
     std::optional<ProfileTable> table;
     if (profile)
       table = addProfileHook(module);
-    if (failed(model) || failed(EntryBuilder(module, *model)
-                                    .build(table ? &*table : nullptr, program)))
+    if (failed(model) ||
+        failed(EntryBuilder(module, *model).build(table ? &*table : nullptr)))
       return signalPassFailure();
     dropVariables(module);
     dropKernelNotes(module);
@@ -329,10 +326,6 @@ struct EntryPoints : PassWrapper<EntryPoints, OperationPass<ModuleOp>> {
     module->setAttr(modelAttrName, members.getDictionary(module.getContext()));
   }
 
-  Option<bool> program{*this, "program",
-                       llvm::cl::desc("Name the descriptor cornu_program, as "
-                                      "libcornu's main expects"),
-                       llvm::cl::init(false)};
   Option<bool> profile{*this, "profile",
                        llvm::cl::desc("Entries call a hook before kernels"),
                        llvm::cl::init(false)};
@@ -340,8 +333,8 @@ struct EntryPoints : PassWrapper<EntryPoints, OperationPass<ModuleOp>> {
 
 } // namespace
 
-std::unique_ptr<Pass> createEntryPointsPass(bool program, bool profile) {
-  return std::make_unique<EntryPoints>(program, profile);
+std::unique_ptr<Pass> createEntryPointsPass(bool profile) {
+  return std::make_unique<EntryPoints>(profile);
 }
 
 } // namespace cornu::codegen

@@ -45,16 +45,12 @@ std::unique_ptr<mlir::Pass> createConvertBodiesPass();
 
 /// Adds the C interface to a module of entries on memrefs: entry points,
 /// weights and the descriptor, from the module's attribute `cornu.model`; with
-/// the name cornu_program for it if `program`, and hooks before the kernels if
-/// `profile` (Profile.h). A module without the attribute stays.
-std::unique_ptr<mlir::Pass> createEntryPointsPass(bool program = false,
-                                                  bool profile = false);
+/// hooks before the kernels if `profile` (Profile.h). A module without the
+/// attribute stays.
+std::unique_ptr<mlir::Pass> createEntryPointsPass(bool profile = false);
 
 /// The way from scheduled kernels to a module in the LLVM dialect.
 struct ToLLVMOptions : mlir::PassPipelineOptions<ToLLVMOptions> {
-  Option<bool> program{*this, "program",
-                       llvm::cl::desc("Make an executable's module"),
-                       llvm::cl::init(false)};
   Option<bool> profile{*this, "profile",
                        llvm::cl::desc("Entries call a hook before kernels"),
                        llvm::cl::init(false)};

@@ -22,7 +22,7 @@ void buildToLLVMPipeline(OpPassManager &pm, const ToLLVMOptions &options) {
   // codegen.parallel → task functions, cornu_parallel_for
   pm.addPass(createLowerParallelPass());
   // + NAME_predict and the other functions of model.h, NAME_model, the weights
-  pm.addPass(createEntryPointsPass(options.program, options.profile));
+  pm.addPass(createEntryPointsPass(options.profile));
   // math.exp and its like → polynomials
   pm.addPass(createExpandMathPass());
   // memref arguments of kernels and tasks → pointers and dynamic sizes

@@ -1,5 +1,6 @@
 //===- Compile.cpp - cornu compile ----------------------------------------===//
 
+#include "codegen/emit/Descriptor.h"
 #include "codegen/emit/Header.h"
 #include "codegen/emit/Link.h"
 #include "codegen/emit/Object.h"
@@ -234,7 +235,9 @@ void describeModel(ModuleOp module, const CompileOptions &options,
   if (auto known =
           module->getAttrOfType<DictionaryAttr>(codegen::modelAttrName))
     members = NamedAttrList(known);
-  if (options.output != Output::Text)
+  // In the LLVM dialect, the functions have their names already.
+  bool named = stageOf(module) == Stage::LLVM && members.get("name");
+  if (options.output != Output::Text && !named)
     members.set("name", b.getStringAttr(modelName(options)));
   else if (!members.get("name"))
     members.set("name", b.getStringAttr(codegen::toCIdentifier(
@@ -271,6 +274,9 @@ constexpr unsigned maxParts = 8;
 bool writeOutput(ModuleOp module, const CompileOptions &options) {
   auto model = codegen::ModelDescriptor::read(module);
   if (failed(model))
+    return false;
+  if (options.output == Output::Executable &&
+      failed(codegen::nameProgram(module, model->name)))
     return false;
   // An object of several parts needs a linker that joins them.
   codegen::MachineCodeOptions machine = options.machine;

@@ -74,7 +74,6 @@ void buildStage(OpPassManager &pm, Stage stage, const StageOptions &options) {
   case Stage::LLVM: {
     // grids, loops and vectors → LLVM, with the C interface
     codegen::ToLLVMOptions emit;
-    emit.program = options.program;
     emit.profile = options.profile;
     codegen::buildToLLVMPipeline(pm, emit);
     break;

@@ -28,7 +28,7 @@ struct StageOptions {
   bool inferenceOnly = false;
   /// Fixes the batch; 0 leaves it open.
   int64_t batch = 0;
-  /// The module becomes a program: libcornu's main finds its descriptor.
+  /// The module becomes a program, which takes whole training steps only.
   bool program = false;
   /// Entries call a hook before each kernel.
   bool profile = false;

@@ -1,6 +1,7 @@
 //===- TuneProgram.cpp - Programs that a tuner times ----------------------===//
 
 #include "tools/cornu/TuneProgram.h"
+#include "codegen/emit/Descriptor.h"
 #include "codegen/emit/Link.h"
 #include "codegen/emit/Object.h"
 #include "mlir/IR/Diagnostics.h"
@@ -55,7 +56,10 @@ Workbench::build(llvm::function_ref<void(func::FuncOp)> give) const {
   codegen::MachineCodeOptions machine;
   machine.parts = 8; // as for a program that 'cornu compile' makes
   std::vector<codegen::MachineCode> code;
-  if (failed(runStages(*copy, Stage::LLVM, options.stages)) ||
+  if (failed(runStages(*copy, Stage::LLVM, options.stages)))
+    return llvm::createStringError("cannot be compiled: " + message);
+  auto model = codegen::ModelDescriptor::read(*copy);
+  if (failed(model) || failed(codegen::nameProgram(*copy, model->name)) ||
       failed(codegen::emitMachineCode(*copy, machine, code)))
     return llvm::createStringError("cannot be compiled: " + message);
   auto program = codegen::TemporaryFile::create("cornu-tune", "");
