@@ -142,8 +142,8 @@ static constexpr Entry kMetrics[] = {{"F1Score", updateScore, scoreResult},
                                      {"R2Score", updateR2, r2Result}};
 
 static bool check(ModelBuilder &model, const Json &where,
-                  const MetricSpec &spec, const Output &output) {
-  if (output.type.getRank() != 2)
+                  const MetricSpec &spec, const Output *output) {
+  if (output && output->type.getRank() != 2)
     return refuseMetric(model, where, spec,
                         "is of outputs of (samples, columns)",
                         "use one that is a mean over all elements");

@@ -226,15 +226,17 @@ static constexpr Entry kMetrics[] = {
 };
 
 static bool check(ModelBuilder &model, const Json &where,
-                  const MetricSpec &metric, const Output &output) {
+                  const MetricSpec &metric, const Output *output) {
+  if (!output)
+    return true;
   const Json &config = *metric.config;
   auto refuse = [&](const Twine &why, const Twine &help) {
     return refuseMetric(model, where, metric, why, help);
   };
-  if (config.at("multi_label").asBool() == true && output.type.getRank() != 2)
+  if (config.at("multi_label").asBool() == true && output->type.getRank() != 2)
     return refuse("has multi_label, but its output is no row of labels",
                   "leave multi_label out");
-  int64_t classes = output.type.getShape().back();
+  int64_t classes = output->type.getShape().back();
   if (std::optional<int64_t> id = config.at("class_id").asInteger())
     if (*id < 0 || *id >= classes)
       return refuse("has a class_id that is none of the " + Twine(classes) +

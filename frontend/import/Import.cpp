@@ -163,11 +163,14 @@ std::optional<ImportedModel> Importer::run() {
     return std::nullopt;
   checkClasses(model, root, "");
   bool built = modelInputs(model, root, inputs) && buildForward();
-  if (built && hasLoss(model))
-    buildTraining(model, outputs);
-  // The optimizer's problems are reported beside the layers'.
-  if (hasLoss(model))
+  // What is wrong with the training is reported beside the layers' problems.
+  if (hasLoss(model)) {
+    if (built)
+      buildTraining(model, outputs);
+    else
+      checkTrainingNames(model);
     importOptimizer(model);
+  }
   if (!model.diagnostics.hasErrors())
     loadWeights(model);
   if (model.diagnostics.hasErrors())

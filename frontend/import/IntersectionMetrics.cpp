@@ -69,7 +69,7 @@ static std::vector<double> classWeights(const MetricSpec &spec) {
 }
 
 static bool check(ModelBuilder &model, const Json &where,
-                  const MetricSpec &spec, const Output &output) {
+                  const MetricSpec &spec, const Output *) {
   const Json &config = *spec.config;
   auto refuse = [&](const Twine &why, const Twine &help) {
     return refuseMetric(model, where, spec, why, help);

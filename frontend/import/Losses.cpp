@@ -331,15 +331,27 @@ std::vector<std::string> cornu::frontend::lossNames() {
 // Resolution and reduction
 //===----------------------------------------------------------------------===//
 
+static std::string reductionOf(const Json &config) {
+  const Json &given = config.at("reduction");
+  return given.isString() ? given.str().str() : "sum_over_batch_size";
+}
+
+/// True for the mean over all values, weighted or not.
+static bool averages(StringRef reduction) {
+  return reduction == "sum_over_batch_size" || reduction == "mean" ||
+         reduction == "auto";
+}
+
 std::optional<LossSpec> cornu::frontend::resolveLoss(ModelBuilder &model,
                                                      const Json &spec,
-                                                     const Output &output) {
+                                                     const Output *output) {
   NamedObject object = namedObject(spec);
   std::string name = object.className;
   // "crossentropy" depends on the predictions.
   if (name == "crossentropy" || name == "ce")
-    name = output.type.getShape().back() == 1 ? "binary_crossentropy"
-                                              : "categorical_crossentropy";
+    name = output && output->type.getShape().back() == 1
+               ? "binary_crossentropy"
+               : "categorical_crossentropy";
   // Keras 2 and custom wrappers: {"fn": "mean_squared_error", ...}.
   if (name == "LossFunctionWrapper")
     name = namedObject(object.config->at("fn")).className;
@@ -349,6 +361,16 @@ std::optional<LossSpec> cornu::frontend::resolveLoss(ModelBuilder &model,
         {}, &spec, "the loss '" + object.className + "' is not supported",
         "give another one with --loss=, for example mean_squared_error or "
         "sparse_categorical_crossentropy");
+    return std::nullopt;
+  }
+  std::string reduction = reductionOf(*object.config);
+  if (!averages(reduction) && reduction != "mean_with_sample_weight" &&
+      reduction != "sum") {
+    model.diagnostics.error({}, &spec,
+                            "the loss reduction '" + reduction +
+                                "' leaves no scalar to minimize",
+                            "sum_over_batch_size, sum or "
+                            "mean_with_sample_weight");
     return std::nullopt;
   }
   LossSpec out;
@@ -386,20 +408,9 @@ Value cornu::frontend::reducedLoss(ModelBuilder &model, Math &m,
   // A loss over the whole batch (dice) has no axis left to weight.
   if (Math::rank(values) == 0)
     return values;
-  std::string reduction = config.at("reduction").isString()
-                              ? config.at("reduction").str().str()
-                              : "sum_over_batch_size";
-  bool mean = reduction == "sum_over_batch_size" || reduction == "mean" ||
-              reduction == "auto";
+  std::string reduction = reductionOf(config);
+  bool mean = averages(reduction);
   bool weighted = reduction == "mean_with_sample_weight";
-  if (!mean && !weighted && reduction != "sum") {
-    model.diagnostics.error({}, spec.where,
-                            "the loss reduction '" + reduction +
-                                "' leaves no scalar to minimize",
-                            "sum_over_batch_size, sum or "
-                            "mean_with_sample_weight");
-    return {};
-  }
   Value weight = m.convert(alignWeights(m, given.weight, values), type);
   if (mask) {
     while (Math::rank(mask) > Math::rank(values))

@@ -177,17 +177,17 @@ bool cornu::frontend::refuseMetric(ModelBuilder &model, const Json &where,
   return false;
 }
 
-// "accuracy" means what fits predictions and targets.
-static std::string accuracyFor(const Output &output) {
-  if (output.type.getShape().back() == 1)
-    return "binary_accuracy";
-  bool sparse = output.target.getRank() < output.type.getRank();
-  return sparse ? "sparse_categorical_accuracy" : "categorical_accuracy";
+// "accuracy" and "crossentropy" mean what fits predictions and targets.
+static std::string fitting(StringRef name, const Output *output) {
+  if (!output || output->type.getShape().back() == 1)
+    return ("binary_" + name).str();
+  bool sparse = output->target.getRank() < output->type.getRank();
+  return (sparse ? "sparse_categorical_" : "categorical_") + name.str();
 }
 
 std::optional<MetricSpec> cornu::frontend::resolveMetric(ModelBuilder &model,
                                                          const Json &spec,
-                                                         const Output &output) {
+                                                         const Output *output) {
   MetricSpec out;
   NamedObject object = namedObject(spec);
   out.config = object.config;
@@ -203,7 +203,7 @@ std::optional<MetricSpec> cornu::frontend::resolveMetric(ModelBuilder &model,
     out.function = "accuracy_equal";
   else if (lower.equals_insensitive("accuracy") ||
            lower.equals_insensitive("acc"))
-    out.function = accuracyFor(output);
+    out.function = fitting("accuracy", output);
   else if (const Entry *entry = findMetric(name))
     out.function = entry->values ? entry->function.str() : "log_cosh";
   else if ((out.family = findFamily(name)))
@@ -211,10 +211,7 @@ std::optional<MetricSpec> cornu::frontend::resolveMetric(ModelBuilder &model,
   else
     out.function = lossFunction(name);
   if ((name == "crossentropy" || name == "ce") && out.function.empty())
-    out.function = output.type.getShape().back() == 1 ? "binary_crossentropy"
-                   : output.target.getRank() < output.type.getRank()
-                       ? "sparse_categorical_crossentropy"
-                       : "categorical_crossentropy";
+    out.function = fitting("crossentropy", output);
   if (out.key.empty())
     out.key = spec.isObject() && spec.at("class_name").str() == "function"
                   ? object.className

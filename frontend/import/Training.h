@@ -35,6 +35,9 @@ void buildTraining(ModelBuilder &model, llvm::MutableArrayRef<Output> outputs);
 
 /// True if the model was compiled with a loss, or one is given.
 bool hasLoss(ModelBuilder &model);
+/// Reports what is wrong with losses and metrics whatever the outputs are: for
+/// a model whose layers have errors.
+void checkTrainingNames(ModelBuilder &model);
 /// The optimizer of the options or of the file; null if there is none.
 const Json &optimizerConfig(ModelBuilder &model);
 
@@ -54,9 +57,11 @@ struct LossSpec {
   double weight = 1;
 };
 
-/// Resolves a name ("mse"), function or object; reports unknown ones.
+/// Resolves a name ("mse"), function or object; reports unknown ones and
+/// options that do not work. The output may be null: "crossentropy", which
+/// depends on it, then stands for any of its kinds.
 std::optional<LossSpec> resolveLoss(ModelBuilder &model, const Json &spec,
-                                    const Output &output);
+                                    const Output *output);
 /// True if a loss or metric function takes class indices as targets.
 bool takesClassIndices(llvm::StringRef function);
 /// The function's value for each sample (the last axis reduced).
@@ -84,8 +89,10 @@ struct MetricSpec {
   /// Null for a mean over samples.
   const struct MetricFamily *family = nullptr;
 };
+/// As resolveLoss; options that depend on the output are checked if there is
+/// one.
 std::optional<MetricSpec> resolveMetric(ModelBuilder &model, const Json &spec,
-                                        const Output &output);
+                                        const Output *output);
 /// Adds to the metric's variables; returns nothing.
 void updateMetric(ModelBuilder &model, Math &math, const MetricSpec &spec,
                   const Comparison &values);
@@ -117,9 +124,10 @@ struct MetricFamily {
   std::vector<std::string> (*names)();
   /// True if its targets are class indices.
   bool (*sparse)(llvm::StringRef className, const Json &config);
-  /// Reports options that are not supported.
+  /// Reports options that are not supported; the output may be null, as in
+  /// resolveMetric.
   bool (*check)(ModelBuilder &model, const Json &where, const MetricSpec &spec,
-                const Output &output);
+                const Output *output);
   void (*update)(ModelBuilder &model, Math &math, const MetricSpec &spec,
                  const Comparison &values);
   /// A scalar, or a row of results.

@@ -106,12 +106,13 @@ static std::vector<const Json *> perOutput(ModelBuilder &model,
   return out;
 }
 
-static void flattenMetrics(const Json &json, std::vector<const Json *> &out) {
+// All losses or metrics of lists and dicts.
+static void flattenSpecs(const Json &json, std::vector<const Json *> &out) {
   if (json.isString() || isObjectWithClass(json))
     out.push_back(&json);
   else
     for (const Json *item : json.items())
-      flattenMetrics(*item, out);
+      flattenSpecs(*item, out);
 }
 
 //===----------------------------------------------------------------------===//
@@ -131,10 +132,10 @@ static void addMetrics(ModelBuilder &model, const Json &config, bool weighted,
                         weighted ? "weighted_metrics" : "metrics");
   for (auto [i, entry] : llvm::enumerate(entries)) {
     std::vector<const Json *> flat;
-    flattenMetrics(*entry, flat);
+    flattenSpecs(*entry, flat);
     for (const Json *spec : flat) {
       std::optional<MetricSpec> metric =
-          resolveMetric(model, *spec, outputs[i]);
+          resolveMetric(model, *spec, &outputs[i]);
       if (!metric)
         continue;
       metric->output = i;
@@ -168,7 +169,7 @@ static void decideTargets(ModelBuilder &model, const Json &metrics,
     // The class to ignore may be any number.
     bool ignores = loss && loss->config->at("ignore_class").isNumber();
     std::vector<const Json *> flat;
-    flattenMetrics(*entries[i], flat);
+    flattenSpecs(*entries[i], flat);
     for (const Json *spec : flat) {
       sparse |= !loss && metricTakesClassIndices(*spec);
       ignores |= namedObject(*spec).config->at("ignore_class").isNumber();
@@ -230,8 +231,8 @@ cornu::frontend::planTraining(ModelBuilder &model,
                               "an output without a batch cannot be trained");
       return std::nullopt;
     }
-    plan.losses.push_back(entry->isNull() ? std::nullopt
-                                          : resolveLoss(model, *entry, output));
+    plan.losses.push_back(
+        entry->isNull() ? std::nullopt : resolveLoss(model, *entry, &output));
   }
   const Json &metrics = metricsConfig(model);
   const Json &compile = model.archive.getCompileConfig();
@@ -253,6 +254,19 @@ cornu::frontend::planTraining(ModelBuilder &model,
       model.diagnostics.getErrors().size() != before)
     return std::nullopt;
   return plan;
+}
+
+void cornu::frontend::checkTrainingNames(ModelBuilder &model) {
+  std::vector<const Json *> losses, metrics;
+  flattenSpecs(lossConfig(model), losses);
+  flattenSpecs(metricsConfig(model), metrics);
+  if (model.options.metrics.empty())
+    flattenSpecs(model.archive.getCompileConfig().at("weighted_metrics"),
+                 metrics);
+  for (const Json *spec : losses)
+    (void)resolveLoss(model, *spec, nullptr);
+  for (const Json *spec : metrics)
+    (void)resolveMetric(model, *spec, nullptr);
 }
 
 bool cornu::frontend::hasLoss(ModelBuilder &model) {
