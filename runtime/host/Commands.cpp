@@ -31,7 +31,7 @@ constexpr CommandRow kCommands[] = {
      "bench --mode=train --batch-size 32 --threads 1 --json"}};
 } // namespace
 
-static void printUsage(const char *program, const cornu_model &model) {
+static String usageText(const char *program, const cornu_model &model) {
   String text = format("%s: a model compiled by Cornu\n\nusage: %s COMMAND "
                        "[options]\n\n",
                        model.name, program);
@@ -39,7 +39,7 @@ static void printUsage(const char *program, const cornu_model &model) {
     text.appendFormat("  %-9s %s\n", row.name, row.summary);
   text.appendFormat("\n%s COMMAND --help shows the options of a command.\n",
                     program);
-  print(text);
+  return text;
 }
 
 static void printHelp(const char *program, const CommandRow &row) {
@@ -77,9 +77,9 @@ static Error runCommand(const cornu_model &model, const CommandRow &row,
 
 static Error dispatch(const cornu_model &model, int argc, char **argv) {
   const char *program = argc > 0 ? baseName(argv[0]) : "program";
-  std::string_view name = argc > 1 ? argv[1] : "--help";
+  std::string_view name = argv[1];
   if (name == "--help" || name == "-h" || name == "help") {
-    printUsage(program, model);
+    print(usageText(program, model));
     return finishOutput();
   }
   Vector<String> names;
@@ -132,6 +132,12 @@ static void openStandardFiles() {
 
 int run(const cornu_model &model, int argc, char **argv) {
   openStandardFiles();
+  // No command is a mistake, as for git: a script must notice.
+  if (argc < 2) {
+    String text = usageText(argc > 0 ? baseName(argv[0]) : "program", model);
+    fwrite(text.c_str(), 1, text.size(), stderr);
+    return 1;
+  }
   if (Error error = dispatch(model, argc, argv)) {
     // One write, so that the line stays whole beside other programs' output.
     String line = format("error: %s\n", printable(error.message()).c_str());

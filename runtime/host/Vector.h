@@ -82,12 +82,19 @@ public:
   }
   void clear() { resize(0); }
   void reserve(size_t wanted) {
+    if (!tryReserve(wanted))
+      outOfMemory(uint64_t(wanted) * sizeof(T));
+  }
+  /// False if there is not so much memory.
+  bool tryReserve(size_t wanted) {
     if (wanted <= capacity)
-      return;
-    uint64_t bytes;
-    if (__builtin_mul_overflow(uint64_t(wanted), sizeof(T), &bytes))
-      outOfMemory(UINT64_MAX);
-    T *moved = static_cast<T *>(allocate(bytes));
+      return true;
+    size_t bytes;
+    if (__builtin_mul_overflow(wanted, sizeof(T), &bytes))
+      return false;
+    T *moved = static_cast<T *>(malloc(bytes ? bytes : 1));
+    if (!moved)
+      return false;
     for (size_t i = 0; i < count; ++i) {
       new (moved + i) T(std::move(elements[i]));
       elements[i].~T();
@@ -95,6 +102,7 @@ public:
     free(elements);
     elements = moved;
     capacity = wanted;
+    return true;
   }
   void swap(Vector &other) noexcept {
     std::swap(elements, other.elements);

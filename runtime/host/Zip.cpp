@@ -162,6 +162,12 @@ Error readMember(const char *path, const ZipMember &member,
   if (member.size / 1032 > member.data.size)
     return failure("%s: the zip's member '%s' claims an impossible size", path,
                    member.name.c_str());
+  if (!memory.tryReserve(member.size))
+    return failure("%s: member '%s' is compressed, and there is no memory for "
+                   "its %llu bytes; write it with numpy.savez or as a .npy, "
+                   "which are read piece by piece",
+                   path, member.name.c_str(),
+                   static_cast<unsigned long long>(member.size));
   memory.resize(member.size);
   if (!inflate(member.data, memory.data(), member.size) ||
       crc32(0, memory.data(), member.size) != member.crc)

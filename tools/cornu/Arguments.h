@@ -29,6 +29,7 @@ struct Option {
 struct Command {
   llvm::StringLiteral name;
   llvm::StringLiteral usage;
+  /// The first line is a sentence, for the list of commands.
   llvm::StringLiteral summary;
   llvm::StringLiteral example;
   llvm::ArrayRef<Option> options;

@@ -427,10 +427,10 @@ std::string shapeText(const frontend::LayerRow &layer) {
 const Command compileCommand = {
     "compile",
     "MODEL -o NAME [options]",
-    "Compiles a Keras model (.keras, .h5, .json, or .mlir from --emit) into "
-    "an\n"
-    "executable that predicts, evaluates and trains, or into a library.\n"
-    "--mlir-... options and -mllvm are handed to MLIR and LLVM.",
+    "Compiles a Keras model into a program or a library.\n"
+    "MODEL is a .keras, .h5 or .json, or a .mlir from --emit. The program\n"
+    "predicts, evaluates and trains. --mlir-... options and -mllvm are handed "
+    "to MLIR and LLVM.",
     "  cornu compile digits.json --optimizer=adam "
     "--loss=sparse_categorical_crossentropy \\\n"
     "      --metrics=accuracy -o digits\n"

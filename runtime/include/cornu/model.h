@@ -1,8 +1,8 @@
 /* What a compiled model offers to a runtime: one constant descriptor with the
  * layout of its state, its memory needs and its entry points.
  *
- *   extern const cornu_model mlp_model;           // in mlp.o, declared in
- * mlp.h void *state = aligned_alloc(64, mlp_model.state_bytes);
+ *   #include "mlp.h"    // declares mlp_model, which is in mlp.o
+ *   void *state = aligned_alloc(64, mlp_model.state_bytes);
  *   mlp_model.initialize(state, 42);
  *   mlp_model.train_step(state, inputs, targets, 32, NULL, scratch);
  *

@@ -82,6 +82,13 @@ def test_tokens_out_of_range(tokens, tmp_path, token):
     run(tokens, "bench", "--min-seconds", 0, "--batch-size", 64)
 
 
+def test_compressed_data_beyond_the_memory(digits, tmp_path):
+    """A .npz of numpy.savez is read piece by piece, one of savez_compressed as a whole."""
+    np.savez_compressed(tmp_path / "x.npz", x=np.zeros((2_000_000, 8, 8, 1), "uint8"))
+    result = run(digits, "predict", "--input", tmp_path / "x.npz", "--output", tmp_path / "p.npy", code=1, data_limit=100_000_000)
+    assert "x.npz" in result.err and "numpy.savez" in result.err and "--batch-size" not in result.err, result
+
+
 def test_lengths_that_differ(digits, tmp_path):
     refuse(digits, "fit", "--input", DIGITS / "x_test.npy", "--target", saved(tmp_path, Y[:100]), said=["359", "100"])
 
@@ -149,6 +156,8 @@ def test_missing_flags(digits):
     refuse(digits, "fit", "--input", DIGITS / "x_test.npy", said=["--target"])
     refuse(digits, "predict", said=["--input"])
     run(digits, "dance", code=1)
+    nothing = run(digits, code=1)
+    assert "usage:" in nothing.err and nothing.out == ""
     run(digits, "--help")
     for command in ("info", "predict", "evaluate", "fit", "bench"):
         assert command in run(digits, command, "--help").out
