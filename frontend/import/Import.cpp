@@ -162,6 +162,7 @@ std::optional<ImportedModel> Importer::run() {
   if (!checkRoot())
     return std::nullopt;
   checkClasses(model, root, "");
+  findSharedLayers(model, root, Scope());
   bool built = modelInputs(model, root, inputs) && buildForward();
   // What is wrong with the training is reported beside the layers' problems.
   if (hasLoss(model)) {

@@ -38,8 +38,8 @@ static std::vector<std::string> layerGroups(const Json &model,
   return out;
 }
 
-static Scope layerScope(const Scope &model, const Json &layer, StringRef group,
-                        unsigned index) {
+static Scope ownScope(const Scope &model, const Json &layer, StringRef group,
+                      unsigned index) {
   Scope scope;
   std::string name = layerName(layer);
   scope.built = model.path.empty() ? 0 : model.path.size() + 1;
@@ -49,6 +49,31 @@ static Scope layerScope(const Scope &model, const Json &layer, StringRef group,
   scope.order = model.order;
   scope.order.push_back(index);
   return scope;
+}
+
+static Scope layerScope(const ModelBuilder &model, const Scope &outer,
+                        const Json &layer, StringRef group, unsigned index) {
+  if (std::optional<int64_t> id = layer.at("shared_object_id").asInteger()) {
+    auto first = model.sharedLayers.find(*id);
+    if (first != model.sharedLayers.end())
+      return first->second;
+  }
+  return ownScope(outer, layer, group, index);
+}
+
+void cornu::frontend::findSharedLayers(ModelBuilder &model, const Json &layer,
+                                       const Scope &scope) {
+  const Json &layers = layer.at("config").at("layers");
+  std::vector<std::string> groups = layerGroups(layer, scope.group);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const Json &inner = layers.at(i);
+    Scope where = ownScope(scope, inner, groups[i], i);
+    bool first = true;
+    if (std::optional<int64_t> id = inner.at("shared_object_id").asInteger())
+      first = model.sharedLayers.try_emplace(*id, where).second;
+    if (first && isModel(inner))
+      findSharedLayers(model, inner, where);
+  }
 }
 
 /// Weights are found by the names of their layers.
@@ -119,7 +144,7 @@ static void importSequential(LayerCall &call) {
     std::string name = layerName(layer);
     if (!name.empty() && !names.insert(name).second)
       reportNameTwice(model, call.scope, layer);
-    Scope scope = layerScope(call.scope, layer, groups[i], i);
+    Scope scope = layerScope(model, call.scope, layer, groups[i], i);
     if (values.empty()) {
       Value value =
           placeholder(model, layer.at("build_config").at("input_shape"),
@@ -340,8 +365,8 @@ void FunctionalImporter::importNode(size_t id) {
   const Json &kwargs = inbound.at("kwargs");
   for (size_t i = 0; i < kwargs.size() && kwargs.isObject(); ++i)
     arguments.keywords.push_back({kwargs.keys()[i], argument(kwargs.at(i))});
-  Scope scope =
-      layerScope(call.scope, layer, groups[nodes[id].layer], nodes[id].layer);
+  Scope scope = layerScope(model, call.scope, layer, groups[nodes[id].layer],
+                           nodes[id].layer);
   std::vector<Tensor> results =
       isOperation(layer)
           ? callOperation(model, layer, scope.path, std::move(arguments))

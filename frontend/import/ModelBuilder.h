@@ -59,6 +59,10 @@ public:
   /// Keras's order: trainable variables of all layers, then the others.
   std::vector<Variable *> sortedVariables() const;
 
+  /// Of layers that several models of the file have in common, by Keras's
+  /// number of the object: where the first is.
+  std::map<int64_t, Scope> sharedLayers;
+
   /// A number that tells random ops apart.
   int64_t nextStream() { return stream++; }
   mlir::Value randomState(mlir::Location location);
@@ -118,6 +122,10 @@ std::vector<std::string> outputNames(const Json &layer);
 bool hasDictOutputs(const Json &layer);
 /// Reports unknown classes of all layers, nested ones included.
 void checkClasses(ModelBuilder &model, const Json &layer, llvm::StringRef path);
+/// Fills ModelBuilder::sharedLayers. Keras writes such a layer in full wherever
+/// it is used, and its weights where it comes first.
+void findSharedLayers(ModelBuilder &model, const Json &layer,
+                      const Scope &scope);
 /// Rows of the outermost model.
 void summarizeLayers(ModelBuilder &model, const Json &layer,
                      ImportedModel &result);

@@ -1,6 +1,7 @@
 """Writes a model as the `.h5` file that Keras 2 wrote: objects without modules,
 nodes as nested lists, `batch_input_shape`, weight names that end in `:0`.
 """
+import inspect
 import json
 
 import h5py
@@ -35,8 +36,16 @@ def history(tensor):
     return list(tensor["config"]["keras_history"])
 
 
-def node(call):
-    """One call: a list of [layer, node, tensor, kwargs]."""
+def named_arguments(layer, arguments):
+    """Those after the first, which Keras 2 writes by their names: {name: argument}."""
+    import keras
+
+    names = list(inspect.signature(getattr(keras.layers, layer).call).parameters)[2:]
+    return dict(zip(names, arguments))
+
+
+def node(call, layer):
+    """One call of a layer: a list of [layer, node, tensor, kwargs]."""
     tensors, rest = [], {}
 
     def collect(value):
@@ -46,11 +55,14 @@ def node(call):
             for v in value:
                 collect(v)
 
-    for argument in call["args"]:
-        collect(argument)
-    for key, value in call["kwargs"].items():
+    first, *others = call["args"] or [None]
+    collect(first)
+    named = named_arguments(layer, others) if others else {}
+    for key, value in {**named, **call["kwargs"]}.items():
         if key == "initial_state" and value:
             rest[key] = [history(v) for v in (value if isinstance(value, list) else [value])]
+        elif isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+            rest[key] = history(value)
         elif value is not None and key not in ("training", "mask"):
             rest[key] = value
     return [[*t, dict(rest)] for t in tensors]
@@ -82,7 +94,7 @@ def model_config(entry):
     for entry_ in config["layers"]:
         converted = layer_config(entry_)
         converted["name"] = entry_["config"].get("name", entry_.get("name"))
-        converted["inbound_nodes"] = [node(n) for n in entry_["inbound_nodes"]]
+        converted["inbound_nodes"] = [node(n, entry_["class_name"]) for n in entry_["inbound_nodes"]]
         new["layers"].append(converted)
     new["input_layers"] = triples(config["input_layers"])
     new["output_layers"] = triples(config["output_layers"])
