@@ -35,6 +35,31 @@ attend("scores_causal", (6, 4), 2, 3, call=lambda out: layers.Concatenate(axis=2
        call_options={"return_attention_scores": True, "use_causal_mask": True})
 
 
+def attend_masked(name, mask_shape, dtype="bool", shapes=((5, 6), (5, 6)), call_options=None):
+    """The mask is an input of the model; each query sees at least one key."""
+
+    def build():
+        values = [keras.Input(shape, name=f"x{i}") for i, shape in enumerate(shapes)]
+        mask = keras.Input(mask_shape, dtype=dtype, name="mask")
+        query, value = (layers.Dense(shape[-1], name=f"front{i}")(x) for i, (shape, x) in enumerate(zip(shapes, values)))
+        result = layers.MultiHeadAttention(2, 3)(query, value, attention_mask=mask, **(call_options or {}))
+        return compiled(keras.Model([*values, mask], result))
+
+    def draw(rng, shape):
+        seen = rng.integers(0, 2, shape).astype(dtype)
+        seen[..., 0] = True
+        return seen
+
+    case(f"attention_mask_{name}", build, inputs={"mask": draw}, idle=("key/bias",))
+
+
+attend_masked("of_queries_and_keys", (5, 5))
+attend_masked("cross", (5, 7), shapes=((5, 6), (7, 4)))
+attend_masked("of_keys", (1, 5))
+attend_masked("causal", (5, 5), call_options={"use_causal_mask": True})
+attend_masked("int32", (5, 5), dtype="int32")
+
+
 def _encoder(norm_first):
     def build():
         inputs = keras.Input((7, 8), name="x0")

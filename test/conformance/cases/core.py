@@ -26,6 +26,50 @@ for name in ACTIVATIONS:
 for name in ("relu", "gelu", "softmax"):
     layer(f"dense_{name}", (11,), lambda x, name=name: layers.Dense(6, activation=name)(x))
 
+
+def together(call):
+    """All activations in one model: each behind a Dense of its own, so that a gradient shows."""
+    names = [name for name in ACTIVATIONS if name not in ("threshold", "glu")]
+    # Beside the others' values, those of an exponential would be all.
+    return lambda x: layers.Concatenate()([call(name)(x * 0.3 if name == "exponential" else x) for name in names])
+
+
+def function(name):
+    """Of keras.activations, but for those that take no symbolic tensor there."""
+    if name == "mish":
+        return layers.Activation(name)
+    return getattr(keras.ops if name in ("hard_silu", "sparsemax") else keras.activations, name)
+
+
+# Each activation as a Dense's, and as a function.
+layer("activations_of_dense", (9,), together(lambda name: layers.Dense(6, activation=name)))
+layer("activations_as_functions", (9,), together(
+    lambda name: lambda x: function(name)(layers.Dense(6)(x))))
+
+# What takes arguments, with others than the defaults.
+for name, call in {
+    "relu": lambda a, x: a.relu(x, negative_slope=0.1, max_value=1.5, threshold=0.2),
+    "leaky_relu": lambda a, x: a.leaky_relu(x, negative_slope=0.05),
+    "elu": lambda a, x: a.elu(x, alpha=0.4),
+    "celu": lambda a, x: a.celu(x, alpha=0.6),
+    "gelu": lambda a, x: a.gelu(x, approximate=True),
+    "soft_shrink": lambda a, x: a.soft_shrink(x, threshold=0.2),
+    "hard_shrink": lambda a, x: a.hard_shrink(x, threshold=0.9),
+    "squareplus": lambda a, x: a.squareplus(x, b=2),
+    "softmax": lambda a, x: a.softmax(x, axis=1),
+    "log_softmax": lambda a, x: a.log_softmax(x, axis=1),
+    "sparsemax": lambda a, x: keras.ops.sparsemax(x, axis=1),
+    "threshold": lambda a, x: a.threshold(x, 0.3, -0.5),
+    "threshold_low": lambda a, x: a.threshold(x, -1.0, 0.0),
+    "threshold_high": lambda a, x: a.threshold(x, 0.9, 2.0),
+    "glu": lambda a, x: a.glu(x),
+    "glu_axis": lambda a, x: a.glu(x, axis=1),
+}.items():
+    # No bias: a softmax over the rows does not see a column's.
+    layer(f"activation_{name}_arguments", (4, 6),
+          lambda x, call=call: call(keras.activations, layers.Dense(6, use_bias=False)(x)), front=False)
+layer("activation_glu_vector", (10,), lambda x: keras.activations.glu(x))
+
 layer("embedding_2d", (6,), lambda x: layers.Embedding(11, 5)(x), dtype="int32", upper=11)
 layer("embedding_1", (1,), lambda x: layers.Flatten()(layers.Embedding(7, 3)(x)), dtype="int32", upper=7)
 layer("embedding_repeats", (9,), lambda x: layers.Dense(2)(layers.Embedding(3, 4)(x)), dtype="int32", upper=3)

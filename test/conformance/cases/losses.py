@@ -1,4 +1,6 @@
 """Losses with their options, reductions, weights, regularizers."""
+import json
+
 from registry import case, compiled, keras, layer, layers
 
 
@@ -22,6 +24,13 @@ for short, cls in [("mse", "MeanSquaredError"), ("mae", "MeanAbsoluteError"), ("
 loss("mse_alias", lambda: "mse", shape=(1,))
 loss("mae_alias", lambda: "mae", shape=(1,))
 loss("mse_rank_repair", lambda: "mse", shape=(1,), target=lambda rng, s: rng.standard_normal(s[:1]).astype("float32"))
+
+# Keras leaves delta out of the file.
+for name, delta, more in [("half", 0.5, {}), ("two", 2.0, {}), ("sum", 0.25, {"reduction": "sum"})]:
+    config = json.dumps({"class_name": "Huber", "config": {"delta": delta, **more}})
+    loss(f"huber_delta_{name}", L("Huber", delta=delta, **more), compile_flags=(f"--loss={config}",))
+loss("huber_delta_sequence", L("Huber", delta=0.3), shape=(4, 3),
+     compile_flags=('--loss={"class_name": "Huber", "config": {"delta": 0.3}}',))
 
 loss("binary", lambda: "binary_crossentropy", (1,), "binary", "sigmoid")
 loss("binary_many", L("BinaryCrossentropy"), (4,), "binary", "sigmoid")

@@ -53,6 +53,32 @@ for cls in ("SimpleRNN", "LSTM", "GRU"):
     layer(f"bidirectional_{short}_sequences", SEQUENCE,
           lambda x, cls=cls: layers.Bidirectional(getattr(layers, cls)(3, return_sequences=True))(x))
 
+    def both_ways(x, *start, cls=cls, **options):
+        """All results of a Bidirectional side by side."""
+        inner = {k: options.pop(k) for k in ("return_state", "return_sequences") if k in options}
+        wrapped = layers.Bidirectional(getattr(layers, cls)(3, **inner), **options)
+        parts = wrapped(x, initial_state=list(start)) if start else wrapped(x)
+        parts = parts if isinstance(parts, (list, tuple)) else [parts]
+        return layers.Concatenate()([layers.Flatten()(part) for part in parts])
+
+    starts = [(3,)] * (4 if cls == "LSTM" else 2)
+    for name, options in {
+        "states": {"return_state": True},
+        "states_sequences": {"return_state": True, "return_sequences": True},
+        "states_sum": {"return_state": True, "merge_mode": "sum"},
+        "apart": {"merge_mode": None},
+        "apart_sequences": {"merge_mode": None, "return_sequences": True},
+        "apart_states": {"merge_mode": None, "return_state": True},
+    }.items():
+        layer(f"bidirectional_{short}_{name}", SEQUENCE, lambda x, call=both_ways, options=options: call(x, **options))
+    for name, options in {
+        "initial_state": {},
+        "initial_state_sequences": {"return_sequences": True},
+        "initial_state_states": {"return_state": True, "merge_mode": "ave"},
+    }.items():
+        layer(f"bidirectional_{short}_{name}", [SEQUENCE] + starts,
+              lambda x, *start, call=both_ways, options=options: call(x, *start, **options))
+
 rnn("LSTM", "hard_sigmoid", recurrent_activation="hard_sigmoid")
 rnn("LSTM", "no_unit_forget_bias", unit_forget_bias=False)
 rnn("GRU", "reset_before", reset_after=False)
