@@ -261,6 +261,15 @@ TEST_F(Program, Bench) {
   }
 }
 
+// Numbers that are rows of a table, in a tensor of floats.
+TEST_F(Program, BenchDrawsBelowTheBound) {
+  Result result = run("bounded bench --batch-size=64 --min-seconds 0");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(
+      run("bounded info").out.find("image: float32 (N, 2, 2, 1), from 0 to 4"),
+      std::string::npos);
+}
+
 TEST_F(Program, FixedBatch) {
   writeClassifierData();
   std::string inputs = "--input ids=ids.npy --input image=image.npy ";

@@ -20,6 +20,10 @@
 #ifndef MOCK_TARGETS
 #define MOCK_TARGETS 2
 #endif
+/* The image is rows of a table, as floats; others are refused. */
+#ifndef MOCK_IMAGE_BOUND
+#define MOCK_IMAGE_BOUND 0
+#endif
 
 typedef struct State {
   float weight[2];
@@ -32,7 +36,7 @@ static const int64_t shape_2[] = {2}, shape_221[] = {2, 2, 1}, shape_1[] = {1},
                      shape_3[] = {3};
 static const cornu_tensor inputs[] = {
     {"ids", CORNU_INT32, 1, shape_2, 10},
-    {"image", CORNU_FLOAT32, 3, shape_221, 0}};
+    {"image", CORNU_FLOAT32, 3, shape_221, MOCK_IMAGE_BOUND}};
 static const cornu_tensor outputs[] = {{"label", CORNU_FLOAT32, 1, shape_3, 0},
                                        {"score", CORNU_FLOAT32, 1, shape_1, 0}};
 static const cornu_tensor targets[] = {{"label", CORNU_INT32, 0, NULL, 3},
@@ -62,6 +66,10 @@ static int predict(const void *state, const void *const *in, int64_t batch,
   (void)state, (void)scratch;
   if (batch < 1 || (MOCK_FIXED_BATCH && batch != MOCK_FIXED_BATCH))
     return CORNU_BAD_BATCH;
+  for (int64_t i = 0; MOCK_IMAGE_BOUND && i < 4 * batch; ++i)
+    if (!(image[i] >= 0 && image[i] < MOCK_IMAGE_BOUND &&
+          image[i] == (float)(int)image[i]))
+      return CORNU_BAD_BATCH;
   for (int64_t i = 0; i < batch; ++i) {
     for (int j = 0; j < 3; ++j)
       ((float *)out[0])[3 * i + j] = (float)(ids[2 * i] + j);
