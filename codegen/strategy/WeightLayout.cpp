@@ -19,6 +19,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/Pass/Pass.h"
 #include "passes/buffer/Buffer.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -73,14 +74,28 @@ Panels panelsWanted(BlockArgument argument,
   return panels;
 }
 
+/// Tasks by lanes of a product with panels cost little: no task packs anew what
+/// another has packed. With a usual batch each should be worth starting.
+static constexpr int64_t kLaneTasks = 8, kUsualRows = 32, kTaskWork = 1 << 19;
+
 void readPanels(linalg::GenericOp op, int64_t width) {
   auto old = op->getAttrOfType<ContractionAttr>(CodegenDialect::kStrategyAttr);
   int64_t singleRowNr = old.getSingleRowNr();
   if (singleRowNr)
     singleRowNr = std::max(singleRowNr / width * width, width);
+  // But what pads or computes the left operand runs in each task.
+  ContractionForm form = *ContractionForm::of(op);
+  int64_t nc = old.getNc();
+  if (!old.getCopyLeft() &&
+      !op->getOperand(form.left).getDefiningOp<memref::AllocOp>()) {
+    int64_t steps = form.product(form.reduction);
+    int64_t least = steps > 0 ? kTaskWork / kUsualRows / steps : width;
+    int64_t part = llvm::divideCeil(form.extents[form.lane], kLaneTasks);
+    nc = std::min<int64_t>(nc, llvm::alignTo(std::max(part, least), width));
+  }
   auto strategy = ContractionAttr::get(
-      op.getContext(), old.getMr(), old.getNr(), old.getMc(), old.getNc(),
-      old.getKc(), old.getCopyLeft(), old.getCopyRight(), /*pack_right=*/false,
+      op.getContext(), old.getMr(), old.getNr(), old.getMc(), nc, old.getKc(),
+      old.getCopyLeft(), old.getCopyRight(), /*pack_right=*/false,
       old.getFlattenRows(), old.getAlongReduction(), singleRowNr,
       old.getSerial(), width, old.getWinograd());
   op->setAttr(CodegenDialect::kStrategyAttr, strategy);
