@@ -103,27 +103,13 @@ bool PackBeforeLoops::mayWrite(func::CallOp call, unsigned i) {
   return !kernel || kernel.getArgAttr(i, buffer::kOutputAttr);
 }
 
-/// The byte at which a view of the state block starts; none for another value.
-static std::optional<int64_t> stateOffset(Value memref) {
-  auto view = memref.getDefiningOp<memref::ViewOp>();
-  auto block = view ? dyn_cast<BlockArgument>(view.getSource()) : nullptr;
-  auto entry =
-      block ? dyn_cast<func::FuncOp>(block.getOwner()->getParentOp()) : nullptr;
-  auto role = entry ? entry.getArgAttrOfType<StringAttr>(block.getArgNumber(),
-                                                         buffer::kRoleAttr)
-                    : nullptr;
-  if (!role || role != "state")
-    return std::nullopt;
-  return getConstantIntValue(view.getByteShift());
-}
-
 scf::ForOp PackBeforeLoops::loopOf(func::CallOp call, unsigned i) {
   scf::ForOp loop;
   for (auto outer = call->getParentOfType<scf::ForOp>(); outer;
        outer = outer->getParentOfType<scf::ForOp>())
     loop = outer;
   Value weight = call.getOperand(i);
-  std::optional<int64_t> offset = stateOffset(weight);
+  std::optional<int64_t> offset = buffer::stateOffset(weight);
   if (!loop || !offset || mayWrite(call, i) ||
       !loop.isDefinedOutsideOfLoop(weight))
     return nullptr;
@@ -134,7 +120,7 @@ scf::ForOp PackBeforeLoops::loopOf(func::CallOp call, unsigned i) {
   bool isWritten = false;
   auto write = [&](Value memref) {
     isWritten |= buffer::rootOf(memref) == state &&
-                 stateOffset(memref).value_or(*offset) == *offset;
+                 buffer::stateOffset(memref).value_or(*offset) == *offset;
   };
   loop.walk([&](Operation *op) {
     if (auto inner = dyn_cast<func::CallOp>(op)) {

@@ -16,9 +16,9 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
-#include "mlir/IR/Matchers.h"
 #include "mlir/Pass/Pass.h"
 #include "passes/buffer/Buffer.h"
+#include "passes/buffer/Views.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -222,17 +222,11 @@ void WeightReaders::readKernel(func::FuncOp kernel) {
 void WeightReaders::readCalls(func::FuncOp function) {
   llvm::DenseMap<Value, int64_t> offsets;
   function.walk([&](memref::ViewOp view) {
-    auto block = dyn_cast<BlockArgument>(view.getSource());
-    if (!block || block.getOwner() != &function.getBody().front())
+    std::optional<int64_t> offset = buffer::stateOffset(view);
+    if (!offset)
       return;
-    auto role = function.getArgAttrOfType<StringAttr>(block.getArgNumber(),
-                                                      buffer::kRoleAttr);
-    APInt offset;
-    if (!role || role != "state" ||
-        !matchPattern(view.getByteShift(), m_ConstantInt(&offset)))
-      return;
-    Weight &weight = weights[offset.getSExtValue()];
-    offsets[view] = offset.getSExtValue();
+    Weight &weight = weights[*offset];
+    offsets[view] = *offset;
     for (OpOperand &use : view->getUses()) {
       auto call = dyn_cast<func::CallOp>(use.getOwner());
       auto kernel =

@@ -2,9 +2,11 @@
 
 #include "passes/buffer/Views.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "passes/buffer/Buffer.h"
 
 using namespace mlir;
 
@@ -57,6 +59,21 @@ bool isWhole(Value memref) {
       return true;
     memref = source;
   }
+}
+
+std::optional<int64_t> stateOffset(Value memref) {
+  auto view = memref.getDefiningOp<memref::ViewOp>();
+  auto block = view ? dyn_cast<BlockArgument>(view.getSource()) : nullptr;
+  bool isArgument = block && block.getOwner()->isEntryBlock();
+  auto entry = isArgument
+                   ? dyn_cast<func::FuncOp>(block.getOwner()->getParentOp())
+                   : nullptr;
+  auto role = entry ? entry.getArgAttrOfType<StringAttr>(block.getArgNumber(),
+                                                         kRoleAttr)
+                    : nullptr;
+  if (!role || role != "state")
+    return std::nullopt;
+  return getConstantIntValue(view.getByteShift());
 }
 
 } // namespace cornu::buffer

@@ -5,6 +5,7 @@
 
 #include "mlir/IR/Value.h"
 #include "llvm/ADT/SetVector.h"
+#include <optional>
 
 namespace cornu::buffer {
 
@@ -16,6 +17,10 @@ llvm::SetVector<mlir::Value> viewsOf(mlir::Value root);
 
 /// True if `memref` sees all of its root's elements, in the same order.
 bool isWhole(mlir::Value memref);
+
+/// The byte of the state block at which `memref`, a view of that block in an
+/// entry, starts; nothing for another value.
+std::optional<int64_t> stateOffset(mlir::Value memref);
 
 } // namespace cornu::buffer
 

@@ -347,12 +347,9 @@ int compile(const Arguments &arguments) {
   // ops apart takes as long as reading the model.
   static MLIRContext *context = makeContext().release();
   DiagnosticPrinter printer(*context, *source);
-  frontend::ImportOptions import;
-  import.optimizer = arguments.value("--optimizer").str();
-  import.loss = arguments.value("--loss").str();
-  import.metrics = arguments.value("--metrics").str();
-  import.inferenceOnly = options.stages.inferenceOnly;
-  auto model = loadModel(*context, arguments, import);
+  auto model =
+      loadModel(*context, arguments,
+                importOptions(arguments, options.stages.inferenceOnly));
   if (!model)
     return 1;
   ModuleOp module = model->module.release();

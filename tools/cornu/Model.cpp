@@ -90,6 +90,16 @@ std::optional<std::string> modelPath(const Arguments &arguments) {
   return std::nullopt;
 }
 
+frontend::ImportOptions importOptions(const Arguments &arguments,
+                                      bool inferenceOnly) {
+  frontend::ImportOptions options;
+  options.optimizer = arguments.value("--optimizer").str();
+  options.loss = arguments.value("--loss").str();
+  options.metrics = arguments.value("--metrics").str();
+  options.inferenceOnly = inferenceOnly;
+  return options;
+}
+
 std::optional<frontend::ImportedModel>
 loadModel(MLIRContext &context, const Arguments &arguments,
           const frontend::ImportOptions &options) {

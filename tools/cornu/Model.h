@@ -26,6 +26,10 @@ private:
 /// A context with the compiler's dialects loaded on demand.
 std::unique_ptr<mlir::MLIRContext> makeContext();
 
+/// What --optimizer, --loss and --metrics say instead of the model.
+frontend::ImportOptions importOptions(const Arguments &arguments,
+                                      bool inferenceOnly);
+
 /// Reads a model's files, or IR that `--emit` printed (.mlir: then only
 /// `module` and `name` are set). Nothing after messages on stderr.
 std::optional<frontend::ImportedModel>

@@ -145,12 +145,9 @@ int tune(const Arguments &arguments) {
     return 1;
   auto context = makeContext();
   DiagnosticPrinter printer(*context, *source);
-  frontend::ImportOptions import;
-  import.optimizer = arguments.value("--optimizer").str();
-  import.loss = arguments.value("--loss").str();
-  import.metrics = arguments.value("--metrics").str();
-  import.inferenceOnly = options.bench.stages.inferenceOnly;
-  auto model = loadModel(*context, arguments, import);
+  auto model =
+      loadModel(*context, arguments,
+                importOptions(arguments, options.bench.stages.inferenceOnly));
   if (!model)
     return 1;
   ModuleOp module = *model->module;
