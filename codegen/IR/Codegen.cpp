@@ -36,6 +36,26 @@ void CodegenDialect::initialize() {
 }
 
 //===----------------------------------------------------------------------===//
+// ContractionAttr
+//===----------------------------------------------------------------------===//
+
+Blocking::Blocking(ContractionAttr attr)
+    : mr(attr.getMr()), nr(attr.getNr()), mc(attr.getMc()), nc(attr.getNc()),
+      kc(attr.getKc()), copyLeft(attr.getCopyLeft()),
+      copyRight(attr.getCopyRight()), packRight(attr.getPackRight()),
+      flattenRows(attr.getFlattenRows()),
+      alongReduction(attr.getAlongReduction()),
+      singleRowNr(attr.getSingleRowNr()), serial(attr.getSerial()),
+      panels(attr.getPanels()), outputPanels(attr.getOutputPanels()),
+      winograd(attr.getWinograd()) {}
+
+ContractionAttr Blocking::get(MLIRContext *context) const {
+  return ContractionAttr::get(
+      context, mr, nr, mc, nc, kc, copyLeft, copyRight, packRight, flattenRows,
+      alongReduction, singleRowNr, serial, panels, outputPanels, winograd);
+}
+
+//===----------------------------------------------------------------------===//
 // ParallelOp
 //===----------------------------------------------------------------------===//
 

@@ -32,6 +32,19 @@
 
 namespace cornu::codegen {
 
+/// The parameters of a #codegen.contraction, to set or change some of them.
+struct Blocking {
+  int64_t mr = 1, nr = 1, mc = 1, nc = 1, kc = 1;
+  bool copyLeft = false, copyRight = false, packRight = false;
+  bool flattenRows = false, alongReduction = false;
+  int64_t singleRowNr = 0, serial = 0, panels = 0, outputPanels = 0;
+  WinogradAttr winograd;
+
+  Blocking() = default;
+  explicit Blocking(ContractionAttr attr);
+  ContractionAttr get(mlir::MLIRContext *context) const;
+};
+
 /// Raises the kernel's `codegen.workspace` to at least `bytes` (per worker).
 void requireWorkspace(mlir::func::FuncOp kernel, int64_t bytes);
 

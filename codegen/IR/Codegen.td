@@ -116,6 +116,7 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
         (0: as its type says): a row-major matrix [R][N] whose columns are the
         lanes, as matrices [R][panels] one after another, the last with what
         is left of N. `nr` and `single_row_nr` are multiples of it;
+      * `output_panels`: the output lies likewise, in panels that `nr` divides;
       * `winograd`: a version by minimal filtering.
 
     ```mlir
@@ -123,7 +124,8 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
                          copy_left = false, copy_right = false,
                          pack_right = true, flatten_rows = false,
                          along_reduction = false, single_row_nr = 64,
-                         serial = 200000, panels = 0>
+                         serial = 200000, panels = 0,
+                         output_panels = 0>
     ```
   }];
   let parameters = (ins "int64_t":$mr, "int64_t":$nr, "int64_t":$mc,
@@ -132,6 +134,7 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
                         "bool":$flatten_rows, "bool":$along_reduction,
                         "int64_t":$single_row_nr, "int64_t":$serial,
                         DefaultValuedParameter<"int64_t", "0">:$panels,
+                        DefaultValuedParameter<"int64_t", "0">:$output_panels,
                         OptionalParameter<"::cornu::codegen::WinogradAttr">:$winograd);
 }
 

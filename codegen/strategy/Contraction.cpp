@@ -71,15 +71,6 @@ static bool leftRunsAcross(linalg::GenericOp op, const ContractionForm &form) {
   });
 }
 
-namespace {
-struct Blocking {
-  int64_t mr = 1, nr = 1, mc = 1, nc = 1, kc = 1;
-  bool copyLeft = false, copyRight = false, packRight = false;
-  bool flattenRows = false, alongReduction = false;
-  int64_t singleRowNr = 0, serial = 0;
-};
-} // namespace
-
 /// The register tile: as many accumulators as registers hold beside the panel's
 /// vectors, one broadcast and one spare.
 static void chooseTile(Blocking &blocking, const ContractionForm &form,
@@ -96,10 +87,14 @@ static void chooseTile(Blocking &blocking, const ContractionForm &form,
     blocking.mr = registers / 2;
     return;
   }
-  int64_t wide = registers >= 32 ? 4 : 2;
-  if (vectors == 3 && registers < 32)
-    wide = 3;
-  wide = std::min(wide, vectors);
+  int64_t wide = std::min<int64_t>(registers >= 32 ? 4 : 2, vectors);
+  // Tiles of one width, if there is one: 96 = 48 + 48 and not 64 + 32.
+  if (extent % lanes == 0 && vectors % wide != 0)
+    for (int64_t other : {3, 2})
+      if (vectors % other == 0) {
+        wide = other;
+        break;
+      }
   blocking.nr = std::min(wide * lanes, std::max<int64_t>(extent, 1));
   if (extent < lanes * wide) // a tail: the exact sum of its vectors
     blocking.nr = extent;
@@ -261,16 +256,12 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
     else if (dots)
       blocking.singleRowNr = std::min(lanes, lane);
   }
-  WinogradAttr winograd;
   if (auto window = WinogradForm::of(op, *form))
-    winograd = chooseWinograd(op.getContext(), *window, blocking.mr, target);
+    blocking.winograd =
+        chooseWinograd(op.getContext(), *window, blocking.mr, target);
   // A fork and join costs a few microseconds; so much is done in ten.
   blocking.serial = 200000;
-  return Attribute(ContractionAttr::get(
-      op.getContext(), blocking.mr, blocking.nr, blocking.mc, blocking.nc,
-      blocking.kc, blocking.copyLeft, blocking.copyRight, blocking.packRight,
-      blocking.flattenRows, blocking.alongReduction, blocking.singleRowNr,
-      blocking.serial, /*panels=*/0, winograd));
+  return Attribute(blocking.get(op.getContext()));
 }
 
 } // namespace cornu::codegen

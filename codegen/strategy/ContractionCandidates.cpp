@@ -10,31 +10,6 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
-namespace {
-/// The parameters of a #codegen.contraction, to change one of.
-struct Parameters {
-  explicit Parameters(ContractionAttr attr)
-      : mr(attr.getMr()), nr(attr.getNr()), mc(attr.getMc()), nc(attr.getNc()),
-        kc(attr.getKc()), copyLeft(attr.getCopyLeft()),
-        copyRight(attr.getCopyRight()), packRight(attr.getPackRight()),
-        flattenRows(attr.getFlattenRows()),
-        alongReduction(attr.getAlongReduction()),
-        singleRowNr(attr.getSingleRowNr()), serial(attr.getSerial()),
-        panels(attr.getPanels()), winograd(attr.getWinograd()) {}
-
-  Attribute get(MLIRContext *context) const {
-    return ContractionAttr::get(
-        context, mr, nr, mc, nc, kc, copyLeft, copyRight, packRight,
-        flattenRows, alongReduction, singleRowNr, serial, panels, winograd);
-  }
-
-  int64_t mr, nr, mc, nc, kc;
-  bool copyLeft, copyRight, packRight, flattenRows, alongReduction;
-  int64_t singleRowNr, serial, panels;
-  WinogradAttr winograd;
-};
-} // namespace
-
 static WinogradAttr withSquares(WinogradAttr winograd, int64_t squares) {
   return WinogradAttr::get(winograd.getContext(), winograd.getSide(),
                            winograd.getTaps(), squares, winograd.getFrom(),
@@ -81,7 +56,7 @@ SmallVector<Attribute> contractionCandidates(linalg::GenericOp op,
   int64_t lanes = std::max<unsigned>(target.lanes(bits), 1);
   SmallVector<Attribute> candidates;
   auto add = [&](auto change) {
-    Parameters changed(current);
+    Blocking changed(current);
     change(changed);
     candidates.push_back(changed.get(context));
   };
@@ -93,8 +68,8 @@ SmallVector<Attribute> contractionCandidates(linalg::GenericOp op,
       auto derived = chooseContraction(op, target, tile);
       if (failed(derived))
         continue;
-      Parameters changed(cast<ContractionAttr>(*derived));
-      Parameters before(current);
+      Blocking changed(cast<ContractionAttr>(*derived));
+      Blocking before(current);
       changed.copyLeft = before.copyLeft;
       changed.packRight = before.packRight;
       changed.winograd =
@@ -109,13 +84,13 @@ SmallVector<Attribute> contractionCandidates(linalg::GenericOp op,
   if (auto window = WinogradForm::of(op, *form)) {
     for (WinogradAttr winograd :
          winogradCandidates(context, *window, current.getMr(), target))
-      add([&](Parameters &p) { p.winograd = winograd; });
+      add([&](Blocking &p) { p.winograd = winograd; });
     if (WinogradAttr winograd = current.getWinograd()) {
-      add([&](Parameters &p) { p.winograd = WinogradAttr(); });
+      add([&](Blocking &p) { p.winograd = WinogradAttr(); });
       for (int64_t squares :
            {winograd.getSquares() / 2, winograd.getSquares() * 2})
         if (squares >= 16 && squares <= 512)
-          add([&](Parameters &p) {
+          add([&](Blocking &p) {
             p.winograd = withSquares(winograd, squares);
           });
       // The blocks are those of the version for few squares.
@@ -123,34 +98,34 @@ SmallVector<Attribute> contractionCandidates(linalg::GenericOp op,
     }
   }
   if (tiled) {
-    add([](Parameters &p) { p.packRight = !p.packRight; });
-    add([](Parameters &p) { p.copyLeft = !p.copyLeft; });
+    add([](Blocking &p) { p.packRight = !p.packRight; });
+    add([](Blocking &p) { p.copyLeft = !p.copyLeft; });
     if (form->rows.size() > 1)
-      add([](Parameters &p) { p.flattenRows = !p.flattenRows; });
+      add([](Blocking &p) { p.flattenRows = !p.flattenRows; });
   }
   int64_t steps = form->product(form->reduction);
-  auto scale = [&](int64_t Parameters::*block, int64_t multiple, int64_t most) {
+  auto scale = [&](int64_t Blocking::*block, int64_t multiple, int64_t most) {
     for (bool larger : {true, false}) {
-      int64_t now = Parameters(current).*block;
+      int64_t now = Blocking(current).*block;
       int64_t value = larger ? now * 2 : now / 2;
       value = llvm::alignTo(value, multiple);
       // The last size is the whole.
       if (!ShapedType::isDynamic(most))
         value = std::min(value, std::max<int64_t>(most, 1));
       if (value >= multiple)
-        add([&](Parameters &p) { p.*block = value; });
+        add([&](Blocking &p) { p.*block = value; });
     }
   };
   if (form->sharedLane) {
     if (!current.getFlattenRows())
       for (int64_t mr : {4, 8, 16, 24})
-        add([&](Parameters &p) { p.mr = mr; });
+        add([&](Blocking &p) { p.mr = mr; });
   } else {
-    scale(&Parameters::kc, 1, steps);
+    scale(&Blocking::kc, 1, steps);
   }
-  scale(&Parameters::mc, current.getFlattenRows() ? 1 : current.getMr(),
+  scale(&Blocking::mc, current.getFlattenRows() ? 1 : current.getMr(),
         ShapedType::kDynamic);
-  scale(&Parameters::nc, current.getNr(), form->extents[form->lane]);
+  scale(&Blocking::nc, current.getNr(), form->extents[form->lane]);
   return candidates;
 }
 
@@ -174,7 +149,11 @@ std::string whyUnsuitable(linalg::GenericOp op, ContractionAttr given,
     return "copy_right cannot differ from the default";
   if (!hasSame([](ContractionAttr a) { return a.getPackRight(); }))
     return "pack_right cannot differ from the default";
-  if (!hasSame([](ContractionAttr a) { return a.getFlattenRows(); }))
+  // Another tile may make rows' loops worth flattening, or not.
+  std::optional<ContractionForm> form = ContractionForm::of(op);
+  bool severalLoops = form && !form->sharedLane && form->rows.size() > 1;
+  if (!severalLoops &&
+      !hasSame([](ContractionAttr a) { return a.getFlattenRows(); }))
     return "flatten_rows cannot differ from the default";
   if (!hasSame([](ContractionAttr a) { return a.getAlongReduction(); }))
     return "along_reduction cannot differ from the default";

@@ -1,8 +1,10 @@
-//===- WeightLayout.cpp - Constant weights in the engine's layout ---------===//
+//===- WeightLayout.cpp - What ops can do with weights in panels ----------===//
 //
-// A weight is laid out if all that is done with it, in all entries, is to be
-// the right operand of contractions that want panels of the same width: not
-// where it is trained.
+//   y[m, n] += x[m, k] * w[k, n]         wants panels of w, columns n = lanes
+//   dx[m, k] += dy[m, n] * w[k, n]       reads them along the reduction:
+//     dx[m, k] += dy[m, 64*p + i] * w[p, k, i]
+//   dw[k, n] += x[m, k] * dy[m, n]       writes them
+//   w[k, n] -= rate * dw[k, n]           does not see the order at all
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,10 +17,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/IR/DialectResourceBlobManager.h"
-#include "mlir/Pass/Pass.h"
-#include "passes/buffer/Buffer.h"
-#include "passes/buffer/Views.h"
+#include "mlir/IR/PatternMatch.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -78,252 +77,147 @@ Panels panelsWanted(BlockArgument argument,
 /// another has packed. With a usual batch each should be worth starting.
 static constexpr int64_t kLaneTasks = 8, kUsualRows = 32, kTaskWork = 1 << 19;
 
-void readPanels(linalg::GenericOp op, int64_t width) {
-  auto old = op->getAttrOfType<ContractionAttr>(CodegenDialect::kStrategyAttr);
-  int64_t singleRowNr = old.getSingleRowNr();
-  if (singleRowNr)
-    singleRowNr = std::max(singleRowNr / width * width, width);
-  // But what pads or computes the left operand runs in each task.
-  ContractionForm form = *ContractionForm::of(op);
-  int64_t nc = old.getNc();
-  if (!old.getCopyLeft() &&
-      !op->getOperand(form.left).getDefiningOp<memref::AllocOp>()) {
-    int64_t steps = form.product(form.reduction);
-    int64_t least = steps > 0 ? kTaskWork / kUsualRows / steps : width;
-    int64_t part = llvm::divideCeil(form.extents[form.lane], kLaneTasks);
-    nc = std::min<int64_t>(nc, llvm::alignTo(std::max(part, least), width));
-  }
-  auto strategy = ContractionAttr::get(
-      op.getContext(), old.getMr(), old.getNr(), old.getMc(), nc, old.getKc(),
-      old.getCopyLeft(), old.getCopyRight(), /*pack_right=*/false,
-      old.getFlattenRows(), old.getAlongReduction(), singleRowNr,
-      old.getSerial(), width, old.getWinograd());
+/// Gives `op` another strategy, and lets its kernel remember it.
+static void changeStrategy(linalg::GenericOp op, ContractionAttr old,
+                           const Blocking &blocking) {
+  ContractionAttr strategy = blocking.get(op.getContext());
   op->setAttr(CodegenDialect::kStrategyAttr, strategy);
   replaceStrategy(op->getParentOfType<func::FuncOp>(), old, strategy);
 }
 
-/// The bytes of a value in memory; none where it has none.
-static ArrayRef<char> bytesOf(ElementsAttr value) {
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
-    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
-    return blob ? blob->getData() : ArrayRef<char>();
+void readPanels(linalg::GenericOp op, int64_t width) {
+  auto old = op->getAttrOfType<ContractionAttr>(CodegenDialect::kStrategyAttr);
+  Blocking blocking(old);
+  if (blocking.singleRowNr)
+    blocking.singleRowNr =
+        std::max(blocking.singleRowNr / width * width, width);
+  // But what pads or computes the left operand runs in each task.
+  ContractionForm form = *ContractionForm::of(op);
+  if (!blocking.copyLeft &&
+      !op->getOperand(form.left).getDefiningOp<memref::AllocOp>()) {
+    int64_t steps = form.product(form.reduction);
+    int64_t least = steps > 0 ? kTaskWork / kUsualRows / steps : width;
+    int64_t part = llvm::divideCeil(form.extents[form.lane], kLaneTasks);
+    blocking.nc = std::min<int64_t>(
+        blocking.nc, llvm::alignTo(std::max(part, least), width));
   }
-  auto dense = dyn_cast<DenseElementsAttr>(value);
-  return dense ? dense.getRawData() : ArrayRef<char>();
+  blocking.packRight = false;
+  blocking.panels = width;
+  changeStrategy(op, old, blocking);
 }
 
-static int64_t elementBytes(ElementsAttr value) {
-  return value.getElementType().getIntOrFloatBitWidth() / 8;
+//===----------------------------------------------------------------------===//
+// Weights that are trained
+//===----------------------------------------------------------------------===//
+
+/// The strategy of a contraction that is computed as its loops say.
+static ContractionAttr plainStrategy(linalg::GenericOp op) {
+  auto strategy =
+      op->getAttrOfType<ContractionAttr>(CodegenDialect::kStrategyAttr);
+  return strategy && !strategy.getWinograd() ? strategy : nullptr;
 }
 
-/// True for a value that inPanels() can rearrange.
-static bool canMove(ElementsAttr value) {
-  if (!value || !value.getElementType().isIntOrFloat())
+/// The loop that alone walks the last dimension of an operand, which no other
+/// dimension moves with.
+static std::optional<unsigned> columnLoop(linalg::GenericOp op,
+                                          unsigned operand) {
+  auto type = dyn_cast<MemRefType>(op->getOperand(operand).getType());
+  AffineMap map = op.getIndexingMapsArray()[operand];
+  if (!type || !type.hasStaticShape() || !type.getLayout().isIdentity() ||
+      map.getNumResults() == 0)
+    return std::nullopt;
+  auto loop = dyn_cast<AffineDimExpr>(map.getResults().back());
+  if (!loop || llvm::any_of(map.getResults().drop_back(), [&](AffineExpr expr) {
+        return expr.isFunctionOfDim(loop.getPosition());
+      }))
+    return std::nullopt;
+  return loop.getPosition();
+}
+
+bool canReadAlongReduction(linalg::GenericOp op, Value weight) {
+  ContractionAttr strategy = plainStrategy(op);
+  std::optional<ContractionForm> form = ContractionForm::of(op);
+  if (!strategy || !form || strategy.getCopyRight() || form->sharedLane ||
+      op->getOperand(form->right) != weight ||
+      llvm::count(op->getOperands(), weight) != 1)
     return false;
-  return value.isSplat() || int64_t(bytesOf(value).size()) ==
-                                value.getNumElements() * elementBytes(value);
+  std::optional<unsigned> loop = columnLoop(op, form->right);
+  return loop && llvm::is_contained(form->reduction, *loop) &&
+         form->extents[*loop] ==
+             cast<MemRefType>(weight.getType()).getShape().back();
 }
 
-/// The elements of `value`, a matrix whose rows are its last dimension, in
-/// panels.
-static ElementsAttr inPanels(StringRef name, ElementsAttr value,
-                             int64_t panels) {
-  if (value.isSplat())
-    return value;
-  auto type = cast<RankedTensorType>(value.getType());
-  ArrayRef<char> from = bytesOf(value);
-  std::vector<char> moved(from.size());
-  char *to = moved.data();
-  int64_t bytes = elementBytes(value), columns = type.getShape().back();
-  int64_t rows = type.getNumElements() / columns;
-  for (int64_t start = 0; start < columns; start += panels) {
-    int64_t width = std::min(panels, columns - start) * bytes;
-    for (int64_t row = 0; row < rows; ++row, to += width)
-      std::memcpy(to, from.data() + (row * columns + start) * bytes, width);
-  }
-  if (isa<DenseElementsAttr>(value))
-    return DenseElementsAttr::getFromRawBuffer(type, moved);
-  return DenseResourceElementsAttr::get(
-      type, name,
-      HeapAsmResourceBlob::allocateAndCopyWithAlign(moved, /*align=*/64));
+void readAlongReduction(linalg::GenericOp op, int64_t width) {
+  ContractionForm form = *ContractionForm::of(op);
+  unsigned loop = *columnLoop(op, form.right), loops = op.getNumLoops();
+  OpBuilder b(op);
+  Location loc = op.getLoc();
+
+  // The columns as panels, and within a panel.
+  SmallVector<AffineExpr> split;
+  for (unsigned i = 0; i < loops; ++i)
+    split.push_back(b.getAffineDimExpr(i <= loop ? i : i + 1));
+  AffineExpr panel = split[loop], inside = b.getAffineDimExpr(loop + 1);
+  split[loop] = panel * width + inside;
+  SmallVector<AffineMap> maps;
+  for (AffineMap map : op.getIndexingMapsArray())
+    maps.push_back(map.replaceDimsAndSymbols(split, {}, loops + 1, 0));
+  SmallVector<AffineExpr> place(maps[form.right].getResults());
+  place.back() = inside;
+  place.insert(place.begin(), panel);
+  maps[form.right] = AffineMap::get(loops + 1, 0, place, b.getContext());
+  SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+  iterators.insert(iterators.begin() + loop, utils::IteratorType::reduction);
+
+  Value weight = op->getOperand(form.right);
+  auto type = cast<MemRefType>(weight.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  shape.insert(shape.begin(), shape.back() / width);
+  shape.back() = width;
+  SmallVector<int64_t> strides(shape.size(), 1);
+  for (unsigned dim = shape.size() - 1; dim-- > 0;)
+    strides[dim] = strides[dim + 1] * shape[dim + 1];
+  Value panels = memref::ReinterpretCastOp::create(
+      b, loc, MemRefType::get(shape, type.getElementType()), weight,
+      /*offset=*/0, shape, strides);
+  op->setOperand(form.right, panels);
+  op.setIndexingMapsAttr(b.getAffineMapArrayAttr(maps));
+  SmallVector<Attribute> kinds;
+  for (utils::IteratorType kind : iterators)
+    kinds.push_back(linalg::IteratorTypeAttr::get(b.getContext(), kind));
+  op.setIteratorTypesAttr(b.getArrayAttr(kinds));
 }
 
-namespace {
-
-/// Who reads the variables, in all entries.
-class WeightReaders {
-public:
-  explicit WeightReaders(ModuleOp module);
-  /// Drops what wants different panels of the same weight, until what is left
-  /// agrees.
-  void agree();
-  void apply();
-
-private:
-  /// An argument of a kernel.
-  using Argument = std::pair<func::FuncOp, unsigned>;
-  struct Reader {
-    SmallVector<linalg::GenericOp> ops;
-    int64_t panels = 0;
-    /// All calls pass weights that may be laid out.
-    bool passesWeights = true;
-  };
-  struct Weight {
-    SmallVector<Argument> readers;
-    /// Something is done with it that is not to pass it to a kernel.
-    bool other = false;
-  };
-
-  void readKernel(func::FuncOp kernel);
-  void readCalls(func::FuncOp function);
-  int64_t panelsOf(const Weight &weight);
-
-  ModuleOp module;
-  llvm::MapVector<Argument, Reader> readers;
-  /// By the offset in the state block.
-  llvm::MapVector<int64_t, Weight> weights;
-  llvm::DenseMap<int64_t, DictionaryAttr> rows;
-};
-
-} // namespace
-
-WeightReaders::WeightReaders(ModuleOp module) : module(module) {
-  auto table = module->getAttrOfType<ArrayAttr>(buffer::kStateAttr);
-  if (!table)
-    return;
-  for (Attribute attr : table) {
-    auto row = cast<DictionaryAttr>(attr);
-    if (canMove(row.getAs<ElementsAttr>("value")))
-      rows[row.getAs<IntegerAttr>("offset").getInt()] = row;
-  }
-  for (auto function : module.getOps<func::FuncOp>())
-    if (!function.isExternal())
-      readKernel(function);
-  for (auto function : module.getOps<func::FuncOp>())
-    if (!function.isExternal())
-      readCalls(function);
+bool canWritePanels(linalg::GenericOp op, Value weight, int64_t width) {
+  ContractionAttr strategy = plainStrategy(op);
+  std::optional<ContractionForm> form = ContractionForm::of(op);
+  if (!strategy || !form || form->sharedLane || !form->batch.empty() ||
+      !form->columns.empty() || op.getDpsInits()[0] != weight ||
+      llvm::count(op->getOperands(), weight) != 1)
+    return false;
+  auto starts = [&](int64_t size) { return size % strategy.getNr() == 0; };
+  std::optional<unsigned> loop = columnLoop(op, 2);
+  return loop == form->lane && starts(width) &&
+         (starts(strategy.getNc()) ||
+          strategy.getNc() >= form->extents[form->lane]);
 }
 
-/// Finds the arguments of which only contractions read.
-void WeightReaders::readKernel(func::FuncOp kernel) {
-  for (BlockArgument argument : kernel.getArguments()) {
-    Reader reader;
-    Panels panels = panelsWanted(argument, reader.ops);
-    // Descriptors and files know panels of the last dimension.
-    if (!panels || panels.laneFirst)
-      continue;
-    reader.panels = panels.width;
-    readers[{kernel, argument.getArgNumber()}] = std::move(reader);
-  }
+void writePanels(linalg::GenericOp op, int64_t width) {
+  auto old = op->getAttrOfType<ContractionAttr>(CodegenDialect::kStrategyAttr);
+  Blocking blocking(old);
+  blocking.outputPanels = width;
+  changeStrategy(op, old, blocking);
 }
 
-/// Notes what is done with the variables, and which arguments get anything
-/// else.
-void WeightReaders::readCalls(func::FuncOp function) {
-  llvm::DenseMap<Value, int64_t> offsets;
-  function.walk([&](memref::ViewOp view) {
-    std::optional<int64_t> offset = buffer::stateOffset(view);
-    if (!offset)
-      return;
-    Weight &weight = weights[*offset];
-    offsets[view] = *offset;
-    for (OpOperand &use : view->getUses()) {
-      auto call = dyn_cast<func::CallOp>(use.getOwner());
-      auto kernel =
-          call ? module.lookupSymbol<func::FuncOp>(call.getCallee()) : nullptr;
-      if (kernel)
-        weight.readers.push_back({kernel, use.getOperandNumber()});
-      else
-        weight.other = true;
-    }
-  });
-  function.walk([&](func::CallOp call) {
-    auto kernel = module.lookupSymbol<func::FuncOp>(call.getCallee());
-    for (auto [i, operand] : llvm::enumerate(call.getOperands())) {
-      auto reader = readers.find({kernel, unsigned(i)});
-      if (reader == readers.end())
-        continue;
-      auto offset = offsets.find(operand);
-      if (offset == offsets.end() || !rows.count(offset->second))
-        reader->second.passesWeights = false;
-    }
-  });
-}
-
-/// The panels that all readers of a weight want; 0 if they don't agree.
-int64_t WeightReaders::panelsOf(const Weight &weight) {
-  int64_t panels = 0;
-  for (const Argument &argument : weight.readers) {
-    auto reader = readers.find(argument);
-    if (reader == readers.end() || !reader->second.passesWeights ||
-        (panels && reader->second.panels != panels))
-      return 0;
-    panels = reader->second.panels;
-  }
-  return weight.other ? 0 : panels;
-}
-
-void WeightReaders::agree() {
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (auto &[offset, weight] : weights) {
-      if (panelsOf(weight) && rows.count(offset))
-        continue;
-      for (const Argument &argument : weight.readers)
-        if (auto reader = readers.find(argument);
-            reader != readers.end() && reader->second.passesWeights) {
-          reader->second.passesWeights = false;
-          changed = true;
-        }
-    }
-  }
-}
-
-void WeightReaders::apply() {
-  llvm::DenseMap<Attribute, Attribute> changed;
-  Builder b(module.getContext());
-  for (auto &[offset, weight] : weights) {
-    int64_t panels = panelsOf(weight);
-    if (panels == 0)
-      continue;
-    DictionaryAttr row = rows.lookup(offset);
-    auto name = row.getAs<StringAttr>("name");
-    NamedAttrList members(row);
-    members.set("value",
-                inPanels(name, row.getAs<ElementsAttr>("value"), panels));
-    members.set("panels", b.getI64IntegerAttr(panels));
-    changed[row] = members.getDictionary(b.getContext());
-  }
-  if (changed.empty())
-    return;
-  SmallVector<Attribute> table;
-  for (Attribute row : module->getAttrOfType<ArrayAttr>(buffer::kStateAttr))
-    table.push_back(changed.count(row) ? changed.lookup(row) : row);
-  module->setAttr(buffer::kStateAttr, b.getArrayAttr(table));
-  for (auto &[argument, reader] : readers)
-    if (reader.passesWeights)
-      for (linalg::GenericOp op : reader.ops)
-        readPanels(op, reader.panels);
-}
-
-namespace {
-struct LayOutWeights
-    : public PassWrapper<LayOutWeights, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LayOutWeights)
-  StringRef getArgument() const final { return "codegen-lay-out-weights"; }
-  StringRef getDescription() const final {
-    return "Lay constant weights out as the contractions read them";
-  }
-  void runOnOperation() final {
-    WeightReaders readers(getOperation());
-    readers.agree();
-    readers.apply();
-  }
-};
-} // namespace
-
-std::unique_ptr<Pass> createLayOutWeightsPass() {
-  return std::make_unique<LayOutWeights>();
+bool isOrderFree(linalg::GenericOp op) {
+  return !op.hasIndexSemantics() &&
+         llvm::all_of(op->getOpOperands(), [&](OpOperand &operand) {
+           auto type = dyn_cast<MemRefType>(operand.get().getType());
+           AffineMap map = op.getMatchingIndexingMap(&operand);
+           return !type || map.isConstant() ||
+                  (map.isIdentity() && type.hasStaticShape() &&
+                   type.getLayout().isIdentity());
+         });
 }
 
 } // namespace cornu::codegen

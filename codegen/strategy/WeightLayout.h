@@ -1,7 +1,7 @@
-//===- WeightLayout.h - Constant weights in the engine's layout -*- C++ -*-===//
+//===- WeightLayout.h - Weights in the engine's layout ----------*- C++ -*-===//
 //
-// Pass `codegen-lay-out-weights`: a weight that nothing writes is laid out when
-// the model is compiled, as the register tiles that read it walk it:
+// Pass `codegen-lay-out-weights`: a weight lies as the register tiles that read
+// it walk it, if all that is done with it can deal with that:
 //
 //   {name = "dense/kernel", type = tensor<784x512xf32>, panels = 64, ...}
 //
@@ -47,6 +47,22 @@ Panels panelsWanted(mlir::BlockArgument argument,
 /// Changes the strategy of `op` to read its right operand in panels of the
 /// width that panelsWanted() gave.
 void readPanels(mlir::linalg::GenericOp op, int64_t width);
+
+/// True if `weight`, a matrix whose columns are its last dimension, is the
+/// right operand of a contraction with the columns as its reduction: panels are
+/// as good, if no column is left beside them.
+bool canReadAlongReduction(mlir::linalg::GenericOp op, mlir::Value weight);
+void readAlongReduction(mlir::linalg::GenericOp op, int64_t width);
+
+/// True if `op` is a contraction that could write its output in panels, where
+/// no column is left beside them. The kernel must not do anything else with it.
+bool canWritePanels(mlir::linalg::GenericOp op, mlir::Value weight,
+                    int64_t width);
+void writePanels(mlir::linalg::GenericOp op, int64_t width);
+
+/// True if `op` treats all elements of its operands alike, so that any order
+/// will do that is the same for those of more than one element.
+bool isOrderFree(mlir::linalg::GenericOp op);
 
 } // namespace cornu::codegen
 

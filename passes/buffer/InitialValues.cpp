@@ -25,6 +25,7 @@ InitialValues::InitialValues(ModuleOp module)
   Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
   initialize = func::FuncOp::create(
       b, "initialize", b.getFunctionType({bytes, b.getI64Type()}, {}));
+  initialize.setArgAttr(0, kRoleAttr, b.getStringAttr("state"));
   b.setInsertionPointToStart(initialize.addEntryBlock());
   auto end = func::ReturnOp::create(b);
   b.setInsertionPoint(end);

@@ -61,7 +61,10 @@ bool isWhole(Value memref) {
   }
 }
 
-std::optional<int64_t> stateOffset(Value memref) {
+/// The byte at which `memref` starts, if it is a view of an entry's argument
+/// with one of `roles`.
+static std::optional<int64_t> offsetIn(ArrayRef<StringRef> roles,
+                                       Value memref) {
   auto view = memref.getDefiningOp<memref::ViewOp>();
   auto block = view ? dyn_cast<BlockArgument>(view.getSource()) : nullptr;
   bool isArgument = block && block.getOwner()->isEntryBlock();
@@ -71,9 +74,17 @@ std::optional<int64_t> stateOffset(Value memref) {
   auto role = entry ? entry.getArgAttrOfType<StringAttr>(block.getArgNumber(),
                                                          kRoleAttr)
                     : nullptr;
-  if (!role || role != "state")
+  if (!role || !llvm::is_contained(roles, role.getValue()))
     return std::nullopt;
   return getConstantIntValue(view.getByteShift());
+}
+
+std::optional<int64_t> stateOffset(Value memref) {
+  return offsetIn({"state"}, memref);
+}
+
+std::optional<int64_t> parameterOffset(Value memref) {
+  return offsetIn({"state", "gradients"}, memref);
 }
 
 } // namespace cornu::buffer

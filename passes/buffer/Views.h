@@ -22,6 +22,10 @@ bool isWhole(mlir::Value memref);
 /// entry, starts; nothing for another value.
 std::optional<int64_t> stateOffset(mlir::Value memref);
 
+/// Likewise, or of the block of gradients, which is laid out as the trainable
+/// part of the state, its start.
+std::optional<int64_t> parameterOffset(mlir::Value memref);
+
 } // namespace cornu::buffer
 
 #endif // CORNU_PASSES_BUFFER_VIEWS_H

@@ -261,23 +261,15 @@ LinearView ContractionNest::panelView(const LaneTile &lanes) {
   return view;
 }
 
-/// The right operand of a tile where it lies in panels: of a matrix [R][N],
-/// column n of the panel that starts at s and is w wide stands s * R elements
-/// from the start, and rows are w apart.
-LinearView ContractionNest::givenPanels(const LaneTile &lanes) {
-  LinearView view = blockRight;
-  auto type = cast<MemRefType>(root->getOperand(form.right).getType());
-  int64_t columns = form.extents[form.lane];
-  int64_t rows = type.getNumElements() / columns;
-  int64_t width = strategy.getPanels();
-  Value start = lanes.start;
-  if (lanes.inLastPanel) {
-    start = math.constant(columns / width * width);
-    width = columns % width;
-  }
+/// Makes `view` that of a matrix [R][N] in panels of `width` columns, where it
+/// is the view of a row-major one: column n of the panel that starts at s
+/// stands s * R + n - s elements from the start, and rows are `width` apart.
+void ContractionNest::layInPanels(LinearView &view, unsigned number,
+                                  int64_t width) {
+  auto type = cast<MemRefType>(root->getOperand(number).getType());
   SmallVector<int64_t> strides(root.getNumLoops(), 0);
   int64_t stride = width;
-  SmallVector<LinearExpr> exprs = *linearResults(maps[form.right]);
+  SmallVector<LinearExpr> exprs = *linearResults(maps[number]);
   for (unsigned dim = exprs.size(); dim-- > 0;) {
     if (exprs[dim].moves(form.lane))
       continue;
@@ -288,10 +280,24 @@ LinearView ContractionNest::givenPanels(const LaneTile &lanes) {
   strides[form.lane] = 1;
   for (auto [loop, stride] : llvm::enumerate(strides))
     view.strides[loop] = builder.getIndexAttr(stride);
+  view.panelLanes = width;
+  view.panelDistance = stride;
+}
+
+/// The right operand of a tile where it lies in panels.
+LinearView ContractionNest::givenPanels(const LaneTile &lanes) {
+  LinearView view = blockRight;
+  int64_t columns = form.extents[form.lane];
+  int64_t width = strategy.getPanels();
+  Value start = lanes.start;
+  if (lanes.inLastPanel) {
+    start = math.constant(columns / width * width);
+    width = columns % width;
+  }
+  layInPanels(view, form.right, width);
+  int64_t rows = view.panelDistance / width;
   view.base = math.add(
       view.base, math.mul(start, OpFoldResult(builder.getIndexAttr(rows - 1))));
-  view.panelLanes = width;
-  view.panelDistance = rows * width;
   return view;
 }
 

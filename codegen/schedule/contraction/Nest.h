@@ -133,6 +133,7 @@ private:
   void packTransposed(mlir::Value source, mlir::Value target,
                       const LaneTile &lanes);
   LinearView panelView(const LaneTile &lanes);
+  void layInPanels(LinearView &view, unsigned number, int64_t width);
   LinearView givenPanels(const LaneTile &lanes);
   void forSpan(mlir::Value low, mlir::Value high,
                llvm::function_ref<void(mlir::Value, unsigned)> body);
@@ -222,9 +223,15 @@ private:
   Accumulators step(mlir::ValueRange left, mlir::Value right,
                     mlir::Value filled, const LaneTile &lanes,
                     Accumulators accumulators);
-  Accumulators reduceVectors(mlir::ValueRange left, mlir::Value right,
-                             const RowTile &tile, const LaneTile &lanes,
-                             Accumulators accumulators);
+  llvm::SmallVector<mlir::Value> moved(mlir::ValueRange left, unsigned loop,
+                                       mlir::Value index, const RowTile &tile);
+  bool runsAlong(unsigned level);
+  Accumulators addVectors(unsigned level, mlir::ValueRange left,
+                          mlir::Value right, const RowTile &tile,
+                          int64_t columns, Accumulators partial);
+  Accumulators reduceVectors(unsigned level, mlir::ValueRange left,
+                             mlir::Value right, const RowTile &tile,
+                             const LaneTile &lanes, Accumulators accumulators);
   bool isShortWindow(const RowTile &tile);
   Accumulators slideWindow(mlir::Value left, mlir::Value right,
                            const RowTile &tile, const LaneTile &lanes,
@@ -238,6 +245,7 @@ private:
   llvm::SmallVector<mlir::Value>
   rowOffsets(const LinearView &view, mlir::Value base, const RowTile &tile);
   mlir::Value fixedOffset(const LinearView &view);
+  mlir::Value laneOffset(const LinearView &view, mlir::Value start);
   mlir::Value columnOffset(const LinearView &view, int64_t column);
   mlir::Value loadLanes(mlir::Value buffer, mlir::Value offset,
                         mlir::OpFoldResult stride, unsigned width);

@@ -79,6 +79,8 @@ void ContractionNest::prepare() {
       views[number] = LinearView::of(builder, loc, operand, maps[number]);
     if (number == 2 && !(fusion.outputUnused && fusion.startsAtZero))
       output = LinearView::of(builder, loc, operand, maps[2]);
+    if (number == 2 && strategy.getOutputPanels())
+      layInPanels(output, number, strategy.getOutputPanels());
   }
 }
 
@@ -150,15 +152,17 @@ void ContractionNest::plan() {
 void ContractionNest::emitSingleRow(unsigned loop) {
   ContractionAttr general = strategy;
   Value extent = extents[loop];
-  strategy = ContractionAttr::get(
-      general.getContext(), /*mr=*/1, general.getSingleRowNr(), /*mc=*/1,
-      llvm::alignTo(kSingleRowLanes, general.getSingleRowNr()),
-      /*kc=*/std::numeric_limits<int32_t>::max(), general.getCopyLeft(),
-      general.getCopyRight(), /*pack_right=*/false, /*flatten_rows=*/false,
-      /*along_reduction=*/!general.getPanels() &&
-          known[form.right][form.lane] != 1,
-      /*single_row_nr=*/0, general.getSerial(), general.getPanels(),
-      /*winograd=*/nullptr);
+  Blocking single(general);
+  single.mr = single.mc = 1;
+  single.nr = general.getSingleRowNr();
+  single.nc = llvm::alignTo(kSingleRowLanes, single.nr);
+  single.kc = std::numeric_limits<int32_t>::max();
+  single.packRight = single.flattenRows = false;
+  single.alongReduction =
+      !general.getPanels() && known[form.right][form.lane] != 1;
+  single.singleRowNr = 0;
+  single.winograd = nullptr;
+  strategy = single.get(general.getContext());
   extents[loop] = math.constant(1);
   plan();
   emitGrid();

@@ -65,56 +65,101 @@ ContractionNest::Accumulators ContractionNest::step(ValueRange left,
   return accumulators;
 }
 
-/// The innermost reduction loop on vectors along it: for each row and lane an
-/// accumulator whose elements are summed up at the end. A transposition turns
-/// `width` sums into one addition each.
+/// True if the reduction from loop `level` on runs on vectors along its
+/// innermost loop.
+bool ContractionNest::runsAlong(unsigned level) {
+  if (!strategy.getAlongReduction() || form.sharedLane ||
+      level >= reductionLoops.size())
+    return false;
+  unsigned inner = reductionLoops.back().inner();
+  if (blockLeft.stride(inner) != 1 || tileRight.stride(inner) != 1)
+    return false;
+  // What is left of vectors is added lane by lane: not in each outer step.
+  std::optional<int64_t> steps = constantOf(reductionRanges.back().size);
+  return level + 1 == reductionLoops.size() || (steps && *steps % width == 0);
+}
+
+/// The left operand's offsets of the rows, `index` further in a reduction loop.
+SmallVector<Value> ContractionNest::moved(ValueRange left, unsigned loop,
+                                          Value index, const RowTile &tile) {
+  Value distance = math.mul(index, blockLeft.strides[loop]);
+  SmallVector<Value> offsets;
+  for (Value offset : left)
+    offsets.push_back(math.add(offset, distance));
+  if (tile.consecutive && !rowLoops.empty()) {
+    // One register for all rows: their distances are constants.
+    if (auto stride = blockLeft.stride(rowLoops.back().inner()))
+      for (size_t r = 1; r < offsets.size(); ++r)
+        offsets[r] = addConstant(builder, loc, offsets[0], r * *stride);
+  }
+  return offsets;
+}
+
+/// Adds to `partial` the products of whole vectors along the innermost loop,
+/// in the loops from `level` on: a vector for each row and lane.
 ContractionNest::Accumulators
-ContractionNest::reduceVectors(ValueRange left, Value right,
+ContractionNest::addVectors(unsigned level, ValueRange left, Value right,
+                            const RowTile &tile, int64_t columns,
+                            Accumulators partial) {
+  const LoopRange &range = reductionRanges[level];
+  unsigned loop = reductionLoops[level].inner();
+  bool last = level + 1 == reductionLoops.size();
+  Value size = range.size;
+  if (last)
+    size = math.mul(math.div(size, math.constant(width)),
+                    OpFoldResult(builder.getIndexAttr(width)));
+  auto nest =
+      scf::ForOp::create(builder, loc, range.low, math.add(range.low, size),
+                         math.constant(last ? width : 1), partial);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(nest.getBody());
+  Value index = nest.getInductionVar();
+  right = math.add(right, math.mul(index, tileRight.strides[loop]));
+  SmallVector<Value> offsets = moved(left, loop, index, tile);
+  Accumulators carried(nest.getRegionIterArgs());
+  if (!last) {
+    scf::YieldOp::create(
+        builder, loc,
+        addVectors(level + 1, offsets, right, tile, columns, carried));
+    return Accumulators(nest.getResults());
+  }
+  auto type = VectorType::get({width}, element);
+  SmallVector<Value> factors;
+  for (Value offset : offsets)
+    factors.push_back(vector::LoadOp::create(
+        builder, loc, type, blockLeft.buffer, ValueRange{offset}));
+  for (int64_t column = 0; column < columns; ++column) {
+    Value offset = math.add(
+        right, math.mul(math.constant(column), tileRight.strides[form.lane]));
+    Value vector = vector::LoadOp::create(builder, loc, type, tileRight.buffer,
+                                          ValueRange{offset});
+    for (auto [row, factor] : llvm::enumerate(factors)) {
+      Value &sum = carried[row * columns + column];
+      sum = vector::FMAOp::create(builder, loc, factor, vector, sum);
+    }
+  }
+  scf::YieldOp::create(builder, loc, carried);
+  return Accumulators(nest.getResults());
+}
+
+/// The reduction loops from `level` on, on vectors along the innermost: for
+/// each row and lane an accumulator whose elements are summed up at the end. A
+/// transposition turns `width` sums into one addition each.
+ContractionNest::Accumulators
+ContractionNest::reduceVectors(unsigned level, ValueRange left, Value right,
                                const RowTile &tile, const LaneTile &lanes,
                                Accumulators accumulators) {
-  const LoopRange &range = reductionRanges.back();
-  auto type = VectorType::get({width}, element);
-  int64_t columns = 0;
+  int64_t columns = 0, rows = tile.rows.size();
   for (unsigned lane : lanes.widths)
     columns += lane;
-  int64_t rows = tile.rows.size();
-  OpFoldResult laneStride = tileRight.strides[form.lane];
-
-  Value whole = math.mul(math.div(range.size, math.constant(width)),
-                         OpFoldResult(builder.getIndexAttr(width)));
-  Value middle = math.add(range.low, whole);
-  Value zero =
-      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
-  SmallVector<Value> partial(rows * columns, zero);
-  auto loop = scf::ForOp::create(builder, loc, range.low, middle,
-                                 math.constant(width), partial);
-  {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(loop.getBody());
-    Value index = loop.getInductionVar();
-    SmallVector<Value> next, factors;
-    for (Value offset : left)
-      factors.push_back(
-          vector::LoadOp::create(builder, loc, type, blockLeft.buffer,
-                                 ValueRange{math.add(offset, index)}));
-    SmallVector<Value> carried(loop.getRegionIterArgs());
-    for (int64_t column = 0; column < columns; ++column) {
-      Value offset = math.add(math.add(right, index),
-                              math.mul(math.constant(column), laneStride));
-      Value vector = vector::LoadOp::create(
-          builder, loc, type, tileRight.buffer, ValueRange{offset});
-      for (int64_t row = 0; row < rows; ++row) {
-        Value &sum = carried[row * columns + column];
-        sum = vector::FMAOp::create(builder, loc, factors[row], vector, sum);
-      }
-    }
-    scf::YieldOp::create(builder, loc, carried);
-  }
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(VectorType::get({width}, element)));
+  Accumulators partial = addVectors(level, left, right, tile, columns,
+                                    Accumulators(rows * columns, zero));
   unsigned next = 0, at = 0;
   for (int64_t row = 0; row < rows; ++row)
     for (unsigned lane : lanes.widths) {
-      auto sums =
-          llvm::to_vector(ValueRange(loop.getResults()).slice(next, lane));
+      auto sums = llvm::to_vector(ValueRange(partial).slice(next, lane));
       next += lane;
       Value total;
       if (lane == width && lane > 1) {
@@ -136,10 +181,15 @@ ContractionNest::reduceVectors(ValueRange left, Value right,
           arith::AddFOp::create(builder, loc, accumulators[at], total);
       ++at;
     }
+  if (level + 1 < reductionLoops.size())
+    return accumulators;
   // What is left of the reduction, lane by lane.
-  auto rest =
-      scf::ForOp::create(builder, loc, middle, math.add(range.low, range.size),
-                         math.constant(1), accumulators);
+  const LoopRange &range = reductionRanges.back();
+  Value whole = math.mul(math.div(range.size, math.constant(width)),
+                         OpFoldResult(builder.getIndexAttr(width)));
+  auto rest = scf::ForOp::create(builder, loc, math.add(range.low, whole),
+                                 math.add(range.low, range.size),
+                                 math.constant(1), accumulators);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(rest.getBody());
   Value index = rest.getInductionVar();
@@ -231,24 +281,14 @@ ContractionNest::reduce(unsigned level, ValueRange left, Value right,
   unsigned loop = reductionLoops[level].inner();
   const LoopRange &range = reductionRanges[level];
   bool last = level + 1 == reductionLoops.size();
-  if (last && strategy.getAlongReduction() && !form.sharedLane && !filled &&
-      blockLeft.stride(loop) == 1 && tileRight.stride(loop) == 1)
-    return reduceVectors(left, right, tile, lanes, std::move(accumulators));
+  if (!filled && runsAlong(level))
+    return reduceVectors(level, left, right, tile, lanes,
+                         std::move(accumulators));
   if (last && isShortWindow(tile))
     return slideWindow(left[0], right, tile, lanes, std::move(accumulators));
   auto body = [&](Value index, ValueRange carried) {
-    Value leftStep = math.mul(index, blockLeft.strides[loop]);
-    SmallVector<Value> offsets;
-    for (Value offset : left)
-      offsets.push_back(math.add(offset, leftStep));
-    if (tile.consecutive && !rowLoops.empty()) {
-      // One register for all rows: their distances are constants.
-      if (auto stride = blockLeft.stride(rowLoops.back().inner()))
-        for (size_t r = 1; r < offsets.size(); ++r)
-          offsets[r] = addConstant(builder, loc, offsets[0], r * *stride);
-    }
     return reduce(
-        level + 1, offsets,
+        level + 1, moved(left, loop, index, tile),
         math.add(right, math.mul(index, tileRight.strides[loop])),
         filled ? math.add(filled, math.mul(index, filledPanel->strides[loop]))
                : filled,

@@ -36,6 +36,20 @@ Value ContractionNest::fixedOffset(const LinearView &view) {
   return offset;
 }
 
+/// How far the tile that starts at lane `start` of the root is from lane 0.
+Value ContractionNest::laneOffset(const LinearView &view, Value start) {
+  if (!view.panelLanes)
+    return math.mul(start, view.strides[form.lane]);
+  auto times = [&](Value value, int64_t factor) {
+    return math.mul(value, OpFoldResult(builder.getIndexAttr(factor)));
+  };
+  if (strategy.getNr() == view.panelLanes)
+    return times(start, view.panelDistance / view.panelLanes);
+  Value lanes = math.constant(view.panelLanes);
+  return math.add(times(math.div(start, lanes), view.panelDistance),
+                  math.rem(start, lanes));
+}
+
 /// How far the lane `column` of a tile is from the tile's first.
 Value ContractionNest::columnOffset(const LinearView &view, int64_t column) {
   if (view.panelLanes)
@@ -120,13 +134,11 @@ ContractionNest::startAccumulators(const RowTile &tile, const LaneTile &lanes) {
   };
   auto fromOutput = [&] {
     Accumulators result;
-    Value base = math.add(fixedOffset(output),
-                          math.mul(lanes.start, output.strides[form.lane]));
+    Value base = math.add(fixedOffset(output), laneOffset(output, lanes.start));
     for (Value offset : rowOffsets(output, base, tile)) {
       int64_t column = 0;
       for (unsigned lane : lanes.widths) {
-        Value at = math.add(
-            offset, math.mul(math.constant(column), output.strides[form.lane]));
+        Value at = math.add(offset, columnOffset(output, column));
         result.push_back(
             loadLanes(output.buffer, at, output.strides[form.lane], lane));
         column += lane;
@@ -185,14 +197,12 @@ void ContractionNest::storeAccumulators(const RowTile &tile,
     }
     return;
   }
-  Value base = math.add(fixedOffset(output),
-                        math.mul(lanes.start, output.strides[form.lane]));
+  Value base = math.add(fixedOffset(output), laneOffset(output, lanes.start));
   unsigned next = 0;
   for (Value offset : rowOffsets(output, base, tile)) {
     int64_t column = 0;
     for (unsigned lane : lanes.widths) {
-      Value at = math.add(
-          offset, math.mul(math.constant(column), output.strides[form.lane]));
+      Value at = math.add(offset, columnOffset(output, column));
       storeLanes(accumulators[next++], output.buffer, at,
                  output.strides[form.lane]);
       column += lane;

@@ -59,9 +59,10 @@ typedef struct cornu_variable {
   const int64_t *shape;
   uint64_t offset; /* bytes from the start of the state block */
   cornu_variable_kind kind;
-  /* 0: row-major. Else a constant weight in the order in which it is read: the
-   * columns (the last dimension) in groups of so many, the last with what is
-   * left, and each group a row-major matrix, one after another. */
+  /* 0: row-major. Else a weight, or what an optimizer keeps for one, in the
+   * order in which the weight is read: the columns (the last dimension) in
+   * groups of so many, the last with what is left, and each group a row-major
+   * matrix, one after another. Its gradient lies likewise. */
   int64_t panels;
 } cornu_variable;
 

@@ -55,12 +55,14 @@ protected:
   template <typename T> void compare(Jit &jit, ContractionCase &c, size_t i);
   void layOutWeight(linalg::GenericOp root, size_t i);
 
-  /// An input of a case that is given in panels.
-  struct PackedInput {
-    unsigned input = 0;
+  int64_t divisor(int64_t number);
+
+  /// An argument of a case that lies in panels.
+  struct PackedArgument {
+    unsigned number = 0;
     codegen::Panels panels;
   };
-  std::map<size_t, PackedInput> packed;
+  std::map<size_t, PackedArgument> packed;
 
   MLIRContext context;
   std::mt19937 random;
@@ -196,27 +198,55 @@ ContractionCase ContractionTest::randomSquareWindow() {
   return c;
 }
 
-/// Half of the inputs that may lie in panels do.
+/// A random divisor.
+int64_t ContractionTest::divisor(int64_t number) {
+  int64_t result = pick(1, number);
+  while (number % result != 0)
+    --result;
+  return result;
+}
+
+/// Half of the matrices that may lie in panels do, at most one in each case.
 void ContractionTest::layOutWeight(linalg::GenericOp root, size_t i) {
   for (BlockArgument argument :
        root->getParentOfType<func::FuncOp>().getArguments()) {
+    if (chance(50))
+      continue;
+    auto type = dyn_cast<MemRefType>(argument.getType());
+    int64_t columns =
+        type && type.getRank() && !type.isDynamicDim(type.getRank() - 1)
+            ? type.getShape().back()
+            : 1;
     SmallVector<linalg::GenericOp> ops;
     codegen::Panels panels = codegen::panelsWanted(argument, ops);
-    if (!panels || chance(50))
-      continue;
+    bool isAlone = llvm::all_of(argument.getUsers(), [&](Operation *user) {
+      return user == root || isa<linalg::FillOp>(user);
+    });
+    if (panels) {
+      codegen::readPanels(root, panels.width);
+    } else if (isAlone && codegen::canReadAlongReduction(root, argument)) {
+      panels.width = divisor(columns);
+      codegen::readAlongReduction(root, panels.width);
+    } else {
+      panels.width = divisor(columns);
+      if (!isAlone || !codegen::canWritePanels(root, argument, panels.width))
+        continue;
+      codegen::writePanels(root, panels.width);
+    }
     packed[i] = {argument.getArgNumber(), panels};
-    codegen::readPanels(root, panels.width);
     return;
   }
 }
 
 /// A row-major matrix, the lane's dimension last or first, to matrices of
 /// `width` of its columns.
-template <typename T>
-static void toPanels(Array<T> &array, codegen::Panels panels) {
-  std::vector<T> moved;
-  int64_t columns = panels.laneFirst ? array.shape.front() : array.shape.back();
-  int64_t rows = array.count() / columns;
+template <typename A>
+static void toPanels(A &array, ArrayRef<int64_t> shape,
+                     codegen::Panels panels) {
+  std::vector<std::decay_t<decltype(array[0])>> moved;
+  int64_t columns = panels.laneFirst ? shape.front() : shape.back(), rows = 1;
+  for (int64_t size : panels.laneFirst ? shape.drop_front() : shape.drop_back())
+    rows *= size;
   for (int64_t start = 0; start < columns; start += panels.width)
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t c = start; c < std::min(start + panels.width, columns); ++c)
@@ -230,8 +260,14 @@ template <typename T>
 void ContractionTest::compare(Jit &jit, ContractionCase &c, size_t i) {
   auto arguments = c.arguments<T>(random);
   auto expected = c.reference(arguments);
-  if (auto found = packed.find(i); found != packed.end())
-    toPanels(arguments.arrays[found->second.input], found->second.panels);
+  size_t firstResult = arguments.arrays.size() - expected.size();
+  if (auto found = packed.find(i); found != packed.end()) {
+    auto [number, panels] = found->second;
+    Array<T> &array = arguments.arrays[number];
+    toPanels(array, array.shape, panels);
+    if (number >= firstResult)
+      toPanels(expected[number - firstResult], array.shape, panels);
+  }
   ASSERT_TRUE(jit.call("kernel_" + std::to_string(i), arguments.pointers()));
   double terms = 1;
   for (size_t l = 0; l < c.extents.size(); ++l)
@@ -239,8 +275,7 @@ void ContractionTest::compare(Jit &jit, ContractionCase &c, size_t i) {
       terms *= double(c.extents[l]);
   double tolerance = (c.isDouble ? 1e-14 : 1e-6) * (4 + terms);
   for (size_t r = 0; r < expected.size(); ++r) {
-    Array<T> &out =
-        arguments.arrays[arguments.arrays.size() - expected.size() + r];
+    Array<T> &out = arguments.arrays[firstResult + r];
     ASSERT_TRUE(out.intact()) << "wrote outside\n" << c.describe();
     for (size_t j = 0; j < expected[r].size(); ++j)
       ASSERT_NEAR(double(out[j]), expected[r][j], tolerance)
