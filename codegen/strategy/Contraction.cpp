@@ -53,6 +53,10 @@ static int64_t fewestRows(int64_t rightBytes, const Target &target) {
   return rightBytes <= target.l2Bytes / 2 ? 192 : 384;
 }
 
+/// Rows that a task has at least where nothing is packed, and the right operand
+/// is near.
+static constexpr int64_t kFewestUnpacked = 32;
+
 /// `extent` in as few equal parts of at most `most` as it takes.
 static int64_t equalParts(int64_t extent, int64_t most) {
   int64_t parts = llvm::divideCeil(extent, std::max<int64_t>(most, 1));
@@ -146,6 +150,13 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
           wholeTiles(run, blocking.mr, llvm::divideCeil(blocking.nr, lanes));
   }
 
+  std::optional<int64_t> rightLane = strideOf(op, form->right, form->lane);
+  bool contiguous = rightLane == 1;
+  blocking.packRight =
+      !form->sharedLane &&
+      (!contiguous ||
+       (lane > 2 * blocking.nr && rows >= 4 * blocking.mr && steps >= 16));
+
   // The rows of a tile stay in half of the first-level cache while its lanes
   // come from a panel in an eighth of the second; the block of the left operand
   // fills half of that.
@@ -157,12 +168,15 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
   blocking.kc = steps <= kcMost * 3 / 2 ? steps : equalParts(steps, kcMost);
   int64_t l2 = std::max<int64_t>(target.l2Bytes, 128 << 10);
   int64_t step = std::min(blocking.kc, steps) * bytes; // of a row or column
-  const int64_t fewest = fewestRows(steps * lane * bytes, target);
+  const int64_t rightBytes = steps * lane * bytes;
+  const int64_t fewest = fewestRows(rightBytes, target);
   int64_t mcMost = std::max<int64_t>(l2 / 2 / step, fewest);
-  // A task is worth starting from some 10^6 multiply-adds on.
-  constexpr int64_t kTaskWork = 1 << 20;
-  int64_t taskRows =
-      std::max(kTaskWork / std::max<int64_t>(steps * lane, 1), fewest);
+  // Multiply-adds that make a task worth starting: some microseconds.
+  constexpr int64_t kTaskWork = 1 << 18;
+  bool isNear = !blocking.packRight && !leftRunsAcross(op, *form) &&
+                rightBytes <= target.l2Bytes / 2;
+  int64_t taskRows = std::max(kTaskWork / std::max<int64_t>(steps * lane, 1),
+                              isNear ? kFewestUnpacked : fewest);
   blocking.mc = equalParts(rows, std::min({rows, mcMost, taskRows}));
   blocking.mc = llvm::alignTo(blocking.mc, blocking.mr);
   // Few enough lanes that a large product has some tasks.
@@ -204,12 +218,6 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
     blocking.mc = std::clamp<int64_t>(l2 / 8 / (blocking.nc * bytes), 1, rows);
   }
 
-  std::optional<int64_t> rightLane = strideOf(op, form->right, form->lane);
-  bool contiguous = rightLane == 1;
-  blocking.packRight =
-      !form->sharedLane &&
-      (!contiguous ||
-       (lane > 2 * blocking.nr && rows >= 4 * blocking.mr && steps >= 16));
   if (form->sharedLane) {
     // The taps of a depthwise kernel's gradient are few: all in one tile.
     int64_t taps = form->product(form->rows);

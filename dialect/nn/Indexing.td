@@ -34,11 +34,12 @@ def NN_ScatterAddOp : NN_PureOp<"scatter_add"> {
 def NN_RandomUniformOp : NN_PureOp<"random_uniform"> {
   let summary = "uniform random numbers in [0, 1)";
   let description = [{
-    Counter-based (Philox 4x32-10, Salmon et al., SC 2011): element i of the
-    result is word i mod 4 of philox(counter = {i / 4 low, i / 4 high, stream,
-    step}, key = seed), times 2^-32, rounded down to 24 bits. `state` is
-    {seed low, seed high, step, unused}; `stream` tells the op apart from
-    others. Hence the numbers do not depend on threads or schedule.
+    Counter-based (Philox, Salmon et al., SC 2011): element i of the result is
+    the first word of philox2x32-10(counter = {i low, i high ^ k1}, key = k0),
+    times 2^-32, rounded down to 24 bits, where k0 and k1 are the first words
+    of philox4x32-10(counter = {stream low, stream high, step, 0}, key = seed).
+    `state` is {seed low, seed high, step, unused}; `stream` tells the op apart
+    from others. Hence the numbers do not depend on threads or schedule.
     The leading dimension is that of `like` if the result is dynamic.
   }];
   let arguments = (ins RankedTensorOf<[I32]>:$state, Optional<NN_Tensor>:$like, I64Attr:$stream);

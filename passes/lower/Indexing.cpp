@@ -167,35 +167,62 @@ void KernelLowering::lowerScatterAdd(ScatterAddOp op) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// 32-bit words on an OpBuilder.
+/// 32-bit words in 64-bit integers, where products have room.
 struct Words {
   OpBuilder &b;
   Location loc;
 
-  Value word(uint32_t value) {
-    return arith::ConstantOp::create(
-        b, loc, b.getI32IntegerAttr(static_cast<int32_t>(value)));
+  Value word(int64_t value) {
+    return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(value));
+  }
+  Value widen(Value x) {
+    return arith::ExtUIOp::create(b, loc, b.getI64Type(), x);
+  }
+  Value low(Value x) {
+    return arith::AndIOp::create(b, loc, x, word(0xFFFFFFFF));
+  }
+  Value high(Value x) { return arith::ShRUIOp::create(b, loc, x, word(32)); }
+  Value product(Value x, uint32_t constant) {
+    return arith::MulIOp::create(b, loc, x, word(constant));
   }
   Value add(Value x, uint32_t constant) {
-    return arith::AddIOp::create(b, loc, x, word(constant));
+    return low(arith::AddIOp::create(b, loc, x, word(constant)));
   }
   Value exclusiveOr(Value x, Value y, Value z) {
     Value xy = arith::XOrIOp::create(b, loc, x, y);
     return arith::XOrIOp::create(b, loc, xy, z);
   }
-  /// The high and low word of a product.
-  std::pair<Value, Value> multiply(Value x, uint32_t constant) {
-    Type wide = b.getI64Type();
-    Value factor =
-        arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(constant));
-    Value product = arith::MulIOp::create(
-        b, loc, arith::ExtUIOp::create(b, loc, wide, x), factor);
-    Value shift = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(32));
-    Value high = arith::ShRUIOp::create(b, loc, product, shift);
-    return {arith::TruncIOp::create(b, loc, b.getI32Type(), high),
-            arith::TruncIOp::create(b, loc, b.getI32Type(), product)};
-  }
 };
+
+// Philox (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC
+// 2011): the constants are the paper's.
+constexpr unsigned kRounds = 10;
+constexpr uint32_t kWeyl[] = {0x9E3779B9u, 0xBB67AE85u};
+
+/// Philox 4x32: four words of a counter to four random ones.
+void philox4x32(Words w, MutableArrayRef<Value> counter, Value key0,
+                Value key1) {
+  for (unsigned round = 0; round < kRounds; ++round) {
+    Value a = w.product(counter[0], 0xD2511F53u);
+    Value b = w.product(counter[2], 0xCD9E8D57u);
+    Value next[4] = {w.exclusiveOr(w.high(b), counter[1], key0), w.low(b),
+                     w.exclusiveOr(w.high(a), counter[3], key1), w.low(a)};
+    std::copy(next, next + 4, counter.begin());
+    key0 = w.add(key0, kWeyl[0]);
+    key1 = w.add(key1, kWeyl[1]);
+  }
+}
+
+/// Philox 2x32: the first of two random words for a counter {low, high}. One
+/// multiplication a round, where 4x32 has two.
+Value philox2x32(Words w, Value low, Value high, ArrayRef<Value> roundKeys) {
+  for (Value key : roundKeys) {
+    Value product = w.product(low, 0xD256D193u);
+    low = w.exclusiveOr(w.high(product), key, high);
+    high = w.low(product);
+  }
+  return low;
+}
 } // namespace
 
 Value readRandomUniform(Site &site, RandomUniformOp op,
@@ -204,62 +231,41 @@ Value readRandomUniform(Site &site, RandomUniformOp op,
   RankedTensorType type = tensorType(op);
   KernelLowering &kernel = site.kernel;
 
-  // The state's words, once for the kernel.
+  // A key for the numbers of this op in this step, once for the kernel.
   OpBuilder &outer = kernel.builder();
+  Words once{outer, loc};
   Value state = kernel.tensorOf(op.getState());
-  auto stateWord = [&](int64_t i) -> Value {
+  auto stateWord = [&](int64_t i) {
     Value position = arith::ConstantIndexOp::create(outer, loc, i);
-    return tensor::ExtractOp::create(outer, loc, state, position);
+    return once.widen(tensor::ExtractOp::create(outer, loc, state, position));
   };
-  Value keys[2] = {stateWord(0), stateWord(1)}, step = stateWord(2);
+  Value derived[4] = {
+      once.word(static_cast<uint32_t>(op.getStream())),
+      once.word(static_cast<int64_t>(uint64_t(op.getStream()) >> 32)),
+      stateWord(2), once.word(0)};
+  philox4x32(once, derived, stateWord(0), stateWord(1));
+  SmallVector<Value> roundKeys = {derived[0]};
+  while (roundKeys.size() < kRounds)
+    roundKeys.push_back(once.add(roundKeys.back(), kWeyl[0]));
 
-  // The row-major number of the element, in 64 bits.
+  // The row-major number of the element.
   OpBuilder &b = site.body();
-  auto wide = [&](int64_t value) -> Value {
-    return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(value));
-  };
-  Value number = wide(0);
+  Words w{b, loc};
+  Value number = w.word(0);
   for (auto [d, expr] : llvm::enumerate(index)) {
     Value position =
         arith::IndexCastOp::create(b, loc, b.getI64Type(), site.position(expr));
     if (d > 0)
-      number = arith::MulIOp::create(b, loc, number, wide(type.getDimSize(d)));
+      number =
+          arith::MulIOp::create(b, loc, number, w.word(type.getDimSize(d)));
     number = arith::AddIOp::create(b, loc, number, position);
   }
-  auto shifted = [&](int64_t amount) -> Value {
-    Value high = arith::ShRUIOp::create(b, loc, number, wide(amount));
-    return arith::TruncIOp::create(b, loc, b.getI32Type(), high);
-  };
+  Value high = arith::XOrIOp::create(b, loc, w.high(number), derived[1]);
+  Value drawn = philox2x32(w, w.low(number), high, roundKeys);
 
-  // Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2,
-  // 3", SC 2011): the constants are the paper's.
-  Words w{b, loc};
-  Value c[4] = {shifted(2), shifted(34),
-                w.word(static_cast<uint32_t>(op.getStream())), step};
-  for (unsigned round = 0; round < 10; ++round) {
-    if (round > 0) {
-      keys[0] = w.add(keys[0], 0x9E3779B9u);
-      keys[1] = w.add(keys[1], 0xBB67AE85u);
-    }
-    auto [high0, low0] = w.multiply(c[0], 0xD2511F53u);
-    auto [high1, low1] = w.multiply(c[2], 0xCD9E8D57u);
-    Value next[4] = {w.exclusiveOr(high1, c[1], keys[0]), low1,
-                     w.exclusiveOr(high0, c[3], keys[1]), low0};
-    std::copy(next, next + 4, c);
-  }
-
-  // Word `number` mod 4.
-  Value which = arith::AndIOp::create(
-      b, loc, arith::TruncIOp::create(b, loc, b.getI32Type(), number),
-      w.word(3));
-  Value chosen = c[0];
-  for (uint32_t i = 1; i < 4; ++i) {
-    Value is = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, which,
-                                     w.word(i));
-    chosen = arith::SelectOp::create(b, loc, is, c[i], chosen);
-  }
   // 24 bits are a float without rounding.
-  Value bits = arith::ShRUIOp::create(b, loc, chosen, w.word(8));
+  Value bits = arith::TruncIOp::create(
+      b, loc, b.getI32Type(), arith::ShRUIOp::create(b, loc, drawn, w.word(8)));
   Type element = type.getElementType();
   Value value = arith::SIToFPOp::create(b, loc, element, bits);
   Value unit = arith::ConstantOp::create(

@@ -22,9 +22,9 @@ namespace cornu::runtime {
 
 namespace {
 
-// Kernels of one step follow each other within this time; falling asleep and
-// being woken costs about as much (50 us on Linux).
-constexpr int64_t kSpinNanoseconds = 50000;
+// Kernels of one step that are worth splitting follow each other within this
+// time. Being woken costs some 50 us, more than most of them take.
+constexpr int64_t kSpinNanoseconds = 250000;
 
 using Word = std::atomic<uint32_t>;
 

@@ -146,7 +146,7 @@ private:
   void forTasks(mlir::Value tasks, llvm::function_ref<void(mlir::Value)> body);
   void emitWinograd(Winograd &plan);
   void allocatePoints(Winograd &plan);
-  mlir::Value startSquares(Winograd &plan, mlir::Value first);
+  mlir::Value startSquares(Winograd &plan, mlir::Value first, mlir::Value most);
   std::pair<mlir::Value, mlir::Value> firstParts(const Winograd &plan,
                                                  mlir::Value point);
   void multiplyPoint(const Winograd &plan, mlir::Value point,

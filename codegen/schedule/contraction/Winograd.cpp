@@ -147,6 +147,9 @@ bool ContractionNest::emitWinogradVersion(
   return true;
 }
 
+/// Tasks that a small problem is cut into, if its squares fill their tiles.
+static constexpr int64_t kFewTasks = 8;
+
 /// Results are finished one by one, without blocks of a reduction.
 void ContractionNest::startWinograd() {
   rowLoops.clear();
@@ -159,10 +162,14 @@ void ContractionNest::startWinograd() {
 
 void ContractionNest::emitWinograd(Winograd &plan) {
   transformKernel(plan);
-  Value tasks = math.ceilDiv(plan.total, plan.squares);
-  forTasks(tasks, [&](Value index) {
+  // Few squares are a few tasks, too; a square's result is the same in any.
+  Value step = math.mul(
+      math.ceilDiv(math.ceilDiv(plan.total, kFewTasks), strategy.getMr()),
+      strategy.getMr());
+  step = math.min(step, math.constant(plan.squares));
+  forTasks(math.ceilDiv(plan.total, step), [&](Value index) {
     allocatePoints(plan);
-    Value count = startSquares(plan, math.mul(index, plan.squares));
+    Value count = startSquares(plan, math.mul(index, step), step);
     forRange(math.constant(0), math.constant(plan.points), 1,
              [&](Value point) { multiplyPoint(plan, point, count); });
     forRange(math.constant(0), count, 1,
@@ -200,10 +207,11 @@ void ContractionNest::allocatePoints(Winograd &plan) {
       source->copy = allocate(source->side * source->side * source->channels);
 }
 
-/// V for the block of squares from `first` on, and how many squares it has.
-Value ContractionNest::startSquares(Winograd &plan, Value first) {
+/// V for the block of at most `most` squares from `first` on, and how many it
+/// has.
+Value ContractionNest::startSquares(Winograd &plan, Value first, Value most) {
   plan.firstSquare = first;
-  Value count = blockRange(plan.total, first, plan.squares).size;
+  Value count = math.min(most, math.sub(plan.total, first));
   plan.firstPatch = patchOf(plan, first);
   Value last = math.add(math.add(first, count), -1);
   Value patches = math.add(math.sub(patchOf(plan, last), plan.firstPatch),

@@ -64,7 +64,8 @@ void ContractionNest::emitWinogradGradient(Winograd &plan) {
     Value first = math.mul(sum, blocksPerSum);
     Value last = math.min(math.add(first, blocksPerSum), blocks);
     forRange(first, last, 1, [&](Value block) {
-      Value count = startSquares(plan, math.mul(block, plan.squares));
+      Value count = startSquares(plan, math.mul(block, plan.squares),
+                                 math.constant(plan.squares));
       forRange(math.constant(0), count, 1, [&](Value square) {
         SmallVector<Value> loops = squareIndices(
             plan, math.add(plan.firstSquare, square), plan.squaresOf);

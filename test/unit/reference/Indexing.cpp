@@ -61,12 +61,19 @@ Array randomUniform(nn::RandomUniformOp op, Operands x) {
   auto word = [&](int i) {
     return static_cast<uint32_t>(static_cast<int64_t>(x[0].data[i]));
   };
+  uint32_t derived[4] = {uint32_t(op.getStream()),
+                         uint32_t(uint64_t(op.getStream()) >> 32), word(2), 0};
+  philox(derived, word(0), word(1));
   for (int64_t i = 0; i < result.size(); ++i) {
-    uint64_t block = i / 4;
-    uint32_t counter[4] = {uint32_t(block), uint32_t(block >> 32),
-                           uint32_t(op.getStream()), word(2)};
-    philox(counter, word(0), word(1));
-    result.data[i] = (counter[i % 4] >> 8) * 0x1p-24;
+    // Philox 2x32-10.
+    uint32_t low = uint32_t(i), high = uint32_t(uint64_t(i) >> 32) ^ derived[1];
+    uint32_t key = derived[0];
+    for (int round = 0; round < 10; ++round, key += 0x9E3779B9u) {
+      uint64_t product = uint64_t(low) * 0xD256D193u;
+      low = uint32_t(product >> 32) ^ key ^ high;
+      high = uint32_t(product);
+    }
+    result.data[i] = (low >> 8) * 0x1p-24;
   }
   return result;
 }
