@@ -165,7 +165,7 @@ void addDescriptor(ModuleOp module, const ModelDescriptor &model,
           return c.structure({c.text(v.name), c.int32(v.dtype),
                               c.int32(v.shape.size()), c.numbers(v.shape),
                               c.int64(v.offset), c.int32(v.kind),
-                              c.int64(v.panels)});
+                              c.int64(v.panels), c.int64(v.columns)});
         });
     Value metrics =
         c.array("metric_names", model.metricNames.size(),

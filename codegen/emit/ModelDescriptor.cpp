@@ -114,6 +114,7 @@ std::vector<ModelVariable> readVariables(Reader &reader, DictionaryAttr model) {
         variable.name = reader.text(d, "name", path);
         variable.offset = reader.number(d, "offset", path);
         variable.panels = reader.number(d, "panels", path, false);
+        variable.columns = reader.number(d, "columns", path, false);
         variable.value = reader.member<ElementsAttr>(d, "value", path, false);
         auto attr = reader.member<TypeAttr>(d, "type", path);
         auto type =

@@ -37,7 +37,7 @@ struct ModelVariable {
   cornu_dtype dtype;
   std::vector<int64_t> shape;
   uint64_t offset;
-  int64_t panels; ///< cornu_variable::panels
+  int64_t panels, columns; ///< as in cornu_variable
   cornu_variable_kind kind;
   /// Null if `@initialize` computes it.
   mlir::ElementsAttr value;

@@ -60,17 +60,16 @@ static bool canMove(ElementsAttr value) {
                                 value.getNumElements() * elementBytes(value);
 }
 
-/// The elements of `value`, a matrix whose rows are its last dimension, in
-/// panels.
+/// The elements of `value`, the rows of a matrix of so many columns, in panels.
 static ElementsAttr inPanels(StringRef name, ElementsAttr value,
-                             int64_t panels) {
+                             int64_t columns, int64_t panels) {
   if (value.isSplat())
     return value;
   auto type = cast<RankedTensorType>(value.getType());
   ArrayRef<char> from = bytesOf(value);
   std::vector<char> moved(from.size());
   char *to = moved.data();
-  int64_t bytes = elementBytes(value), columns = type.getShape().back();
+  int64_t bytes = elementBytes(value);
   int64_t rows = type.getNumElements() / columns;
   for (int64_t start = 0; start < columns; start += panels) {
     int64_t width = std::min(panels, columns - start) * bytes;
@@ -151,14 +150,30 @@ private:
 
 } // namespace
 
-/// The argument or allocation of which `memref` is the whole, in its order.
+/// The operand whose elements, all and in their order, `op` shows in another
+/// shape; null if it does not.
+static Value reshaped(Operation *op) {
+  if (!op || op->getNumResults() != 1)
+    return {};
+  auto to = dyn_cast<MemRefType>(op->getResult(0).getType());
+  auto from = op->getNumOperands()
+                  ? dyn_cast<MemRefType>(op->getOperand(0).getType())
+                  : nullptr;
+  bool reshapes = isa<memref::CollapseShapeOp, memref::ExpandShapeOp>(op);
+  // A cast says how many elements it shows.
+  if (isa<memref::ReinterpretCastOp>(op))
+    reshapes = to.hasStaticShape() && from.hasStaticShape() &&
+               to.getNumElements() == from.getNumElements();
+  return reshapes && to.getLayout().isIdentity() &&
+                 from.getLayout().isIdentity()
+             ? op->getOperand(0)
+             : Value();
+}
+
+/// The value of which `memref` is the whole, in its order.
 static Value wholeOf(Value memref) {
-  while (Operation *op = memref.getDefiningOp()) {
-    if (!isa<memref::CollapseShapeOp, memref::ExpandShapeOp>(op) ||
-        !cast<MemRefType>(op->getOperand(0).getType()).getLayout().isIdentity())
-      break;
-    memref = op->getOperand(0);
-  }
+  while (Value source = reshaped(memref.getDefiningOp()))
+    memref = source;
   return memref;
 }
 
@@ -194,7 +209,8 @@ void KernelUses::look(Operation *op, bool contracts) {
         }))
       filled.insert(argument.getArgNumber());
   if (isa<linalg::FillOp, memref::AllocOp, memref::AllocaOp, memref::DeallocOp,
-          memref::DimOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(op))
+          memref::DimOp>(op) ||
+      reshaped(op))
     return;
   SmallVector<unsigned> touched;
   auto generic = dyn_cast<linalg::GenericOp>(op);
@@ -262,6 +278,12 @@ private:
   /// What a call asks of the group of one of its buffers.
   void demand(Group &group, const Use &use, bool inLoop);
   void collect();
+  Group &groupOf(unsigned buffer) { return groups[classes.findLeader(buffer)]; }
+  /// The type of the variable at an offset.
+  RankedTensorType typeAt(int64_t offset) {
+    return cast<RankedTensorType>(
+        rows.lookup(offset).getAs<TypeAttr>("type").getValue());
+  }
   /// The panels of a group; 0 if it is row-major.
   int64_t panelsOf(const Group &group);
 
@@ -306,6 +328,7 @@ unsigned Layouts::newBuffer() {
 }
 
 unsigned Layouts::bufferOf(Value memref) {
+  memref = wholeOf(memref);
   auto [known, isNew] = buffers.try_emplace(memref);
   if (!isNew)
     return known->second;
@@ -341,17 +364,19 @@ void Layouts::readEntry(func::FuncOp entry) {
         Call noted{kernel, {}, bool(call->getParentOfType<scf::ForOp>())};
         for (auto [i, operand] : llvm::enumerate(call.getOperands())) {
           // Where nothing is left of what was there, it may lie anew.
+          Value whole = wholeOf(operand);
           if (!noted.inLoop && kernels.find(kernel)->second.overwrites(i) &&
-              !buffer::parameterOffset(operand))
-            buffers.erase(operand);
+              !buffer::parameterOffset(whole))
+            buffers.erase(whole);
           noted.buffers.push_back(bufferOf(operand));
         }
         calls.push_back(std::move(noted));
         return;
       }
-    if (isa<memref::ViewOp, memref::DimOp>(op))
+    if (isa<memref::ViewOp, memref::DimOp>(op) || reshaped(op))
       return;
     for (Value operand : op->getOperands()) {
+      operand = wholeOf(operand);
       if (!operand.getDefiningOp<memref::ViewOp>())
         continue;
       unsigned number = bufferOf(operand);
@@ -390,9 +415,9 @@ void Layouts::demand(Group &group, const Use &use, bool inLoop) {
 void Layouts::collect() {
   groups.clear();
   for (unsigned number : asTyped)
-    groups[classes.findLeader(number)].rowMajor = true;
+    groupOf(number).rowMajor = true;
   for (auto [offset, number] : variables) {
-    Group &group = groups[classes.findLeader(number)];
+    Group &group = groupOf(number);
     group.isVariable = true;
     DictionaryAttr row = rows.lookup(offset);
     if (!row)
@@ -402,23 +427,25 @@ void Layouts::collect() {
     const KernelUses &kernel = kernels.find(call.kernel)->second;
     for (auto [i, number] : llvm::enumerate(call.buffers))
       if (kernel.isRowMajor(kernel.groupOf(i)))
-        groups[classes.findLeader(number)].rowMajor = true;
+        groupOf(number).rowMajor = true;
     for (const Use &use : kernel.uses()) {
       unsigned i = use.argument.getArgNumber();
-      Group &group = groups[classes.findLeader(call.buffers[i])];
+      Group &group = groupOf(call.buffers[i]);
       demand(group, use, call.inLoop);
       if (refused.count({call.kernel, i}))
         group.rowMajor = true;
     }
   }
-  // The last dimension of a variable is what kernels take for its columns.
+  // Trailing dimensions of a variable are what kernels take for its columns.
   for (auto [offset, number] : variables) {
-    Group &group = groups[classes.findLeader(number)];
+    Group &group = groupOf(number);
     if (group.rowMajor || !group.columns)
       continue;
-    auto type = cast<RankedTensorType>(
-        rows.lookup(offset).getAs<TypeAttr>("type").getValue());
-    if (type.getRank() == 0 || type.getShape().back() != group.columns)
+    int64_t trailing = 1;
+    for (int64_t size : llvm::reverse(typeAt(offset).getShape()))
+      if (trailing < group.columns)
+        trailing *= size;
+    if (trailing != group.columns)
       group.rowMajor = true;
   }
 }
@@ -448,7 +475,7 @@ void Layouts::decide() {
     for (const Call &call : calls)
       for (const Use &use : kernels.find(call.kernel)->second.uses()) {
         unsigned i = use.argument.getArgNumber();
-        int64_t panels = panelsOf(groups[classes.findLeader(call.buffers[i])]);
+        int64_t panels = panelsOf(groupOf(call.buffers[i]));
         auto [first, isNew] = chosen.try_emplace({call.kernel, i}, panels);
         if (!isNew && first->second != panels)
           changed |= refused.insert({call.kernel, i}).second;
@@ -459,21 +486,20 @@ void Layouts::decide() {
 }
 
 void Layouts::apply() {
-  auto panelsAt = [&](unsigned number) {
-    return groups[classes.findLeader(number)].panels;
-  };
   llvm::DenseMap<Attribute, Attribute> changed;
   Builder b(module.getContext());
   for (auto [offset, number] : variables) {
-    int64_t panels = panelsAt(number);
+    int64_t panels = groupOf(number).panels;
     if (!panels)
       continue;
     DictionaryAttr row = rows.lookup(offset);
     NamedAttrList members(row);
+    int64_t columns = groupOf(number).columns;
     if (auto value = row.getAs<ElementsAttr>("value"))
-      members.set("value",
-                  inPanels(row.getAs<StringAttr>("name"), value, panels));
+      members.set("value", inPanels(row.getAs<StringAttr>("name"), value,
+                                    columns, panels));
     members.set("panels", b.getI64IntegerAttr(panels));
+    members.set("columns", b.getI64IntegerAttr(columns));
     changed[row] = members.getDictionary(b.getContext());
   }
   if (changed.empty())
@@ -483,23 +509,23 @@ void Layouts::apply() {
     table.push_back(changed.count(row) ? changed.lookup(row) : row);
   module->setAttr(buffer::kStateAttr, b.getArrayAttr(table));
   for (auto [offset, access] : accesses) {
-    int64_t panels = panelsAt(variables.lookup(offset));
-    if (!panels)
+    const Group &group = groupOf(variables.lookup(offset));
+    if (!group.panels)
       continue;
-    auto type = cast<RankedTensorType>(
-        rows.lookup(offset).getAs<TypeAttr>("type").getValue());
-    int64_t elements = type.getNumElements(), columns = type.getShape().back();
+    int64_t elements = typeAt(offset).getNumElements();
     if (auto load = dyn_cast<memref::LoadOp>(access))
-      moveAccess(load, elements, columns, panels);
+      moveAccess(load, elements, group.columns, group.panels);
     else
-      moveAccess(cast<memref::StoreOp>(access), elements, columns, panels);
+      moveAccess(cast<memref::StoreOp>(access), elements, group.columns,
+                 group.panels);
   }
   llvm::DenseSet<Operation *> done;
   for (const Call &call : calls) {
     if (!done.insert(call.kernel).second)
       continue;
     for (const Use &use : kernels.find(call.kernel)->second.uses()) {
-      int64_t panels = panelsAt(call.buffers[use.argument.getArgNumber()]);
+      int64_t panels =
+          groupOf(call.buffers[use.argument.getArgNumber()]).panels;
       if (!panels)
         continue;
       switch (use.kind) {

@@ -54,12 +54,11 @@ static void forRuns(const cornu_variable &variable, Function copy) {
   uint64_t bytes;
   if (!variableBytes(variable, bytes) || bytes == 0)
     return;
-  if (variable.panels <= 0 || variable.rank == 0) {
+  if (variable.panels <= 0 || variable.columns <= 0) {
     copy(0, 0, bytes);
     return;
   }
-  uint64_t row = uint64_t(variable.shape[variable.rank - 1]) *
-                 elementBytes(variable.dtype);
+  uint64_t row = uint64_t(variable.columns) * elementBytes(variable.dtype);
   uint64_t panel = uint64_t(variable.panels) * elementBytes(variable.dtype);
   uint64_t from = 0;
   for (uint64_t start = 0; start < row; start += panel) {
@@ -147,8 +146,9 @@ uint64_t layoutHash(const cornu_model &model) {
       ++length;
     // The terminator separates the name from what follows.
     hash = hashBytes(hash, v.name, length + 1);
-    const uint64_t facts[] = {uint64_t(v.dtype), uint64_t(v.kind), v.offset,
-                              uint64_t(v.panels), uint64_t(v.rank)};
+    const uint64_t facts[] = {
+        uint64_t(v.dtype),  uint64_t(v.kind),    v.offset,
+        uint64_t(v.panels), uint64_t(v.columns), uint64_t(v.rank)};
     hash = hashBytes(hash, facts, sizeof(facts));
     hash = hashBytes(hash, v.shape, uint64_t(v.rank) * sizeof(v.shape[0]));
   }

@@ -27,6 +27,7 @@ void simplify(func::FuncOp function) {
   anchorBatchSize(function);
   RewritePatternSet patterns(function.getContext());
   addCrossEntropyPatterns(patterns);
+  addLabelPatterns(patterns);
   addMovementPatterns(patterns);
   addScanPatterns(patterns);
   // A function that still changes after many rounds is as good as it gets.

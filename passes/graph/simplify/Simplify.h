@@ -10,6 +10,7 @@
 //                       = clip(log_softmax(x), log a, log b)
 //   movement.cpp      transposes into contractions, broadcasts into
 //                     elementwise ops, pads into convolutions
+//   labels.cpp        dimensions that stand together in a contraction are one
 //   scan.cpp          work of all steps at once out of nn.scan, dead outputs
 //   centered.cpp      no derivative of a variance for its mean
 //   foldWeights.cpp   a pass: arithmetic on constant weights at compile time
@@ -34,6 +35,7 @@ namespace cornu::graph {
 void simplify(mlir::func::FuncOp function);
 
 void addCrossEntropyPatterns(mlir::RewritePatternSet &patterns);
+void addLabelPatterns(mlir::RewritePatternSet &patterns);
 void addMovementPatterns(mlir::RewritePatternSet &patterns);
 void addScanPatterns(mlir::RewritePatternSet &patterns);
 

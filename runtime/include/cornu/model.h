@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-#define CORNU_ABI_VERSION 4u
+#define CORNU_ABI_VERSION 5u
 /* Every block that the caller provides starts at a multiple of this. */
 #define CORNU_ALIGNMENT 64u
 
@@ -60,10 +60,11 @@ typedef struct cornu_variable {
   uint64_t offset; /* bytes from the start of the state block */
   cornu_variable_kind kind;
   /* 0: row-major. Else a weight, or what an optimizer keeps for one, in the
-   * order in which the weight is read: the columns (the last dimension) in
-   * groups of so many, the last with what is left, and each group a row-major
-   * matrix, one after another. Its gradient lies likewise. */
-  int64_t panels;
+   * order in which the weight is read: a matrix of `columns` (the product of
+   * the last dimension, or some) in groups of `panels` columns, the last with
+   * what is left, and each group a row-major matrix, one after another. Its
+   * gradient lies likewise. */
+  int64_t panels, columns;
 } cornu_variable;
 
 /* A row of the model's summary. */

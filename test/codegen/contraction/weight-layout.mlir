@@ -11,12 +11,12 @@
 #blocks2 = #codegen.contraction<mr = 6, nr = 2, mc = 6, nc = 8, kc = 8, copy_left = false, copy_right = false, pack_right = true, flatten_rows = false, along_reduction = false, single_row_nr = 5, serial = 1000>
 #blocks4 = #codegen.contraction<mr = 6, nr = 4, mc = 6, nc = 8, kc = 8, copy_left = false, copy_right = false, pack_right = true, flatten_rows = false, along_reduction = false, single_row_nr = 5, serial = 1000>
 
-// CHECK: {name = "only", offset = 0 : i64, panels = 2 : i64, type = tensor<2x5xf32>, value = dense<{{\[\[}}0.000000e+00, 1.000000e+00, 5.000000e+00, 6.000000e+00, 2.000000e+00], [3.000000e+00, 7.000000e+00, 8.000000e+00, 4.000000e+00, 9.000000e+00]]>
+// CHECK: {columns = 5 : i64, name = "only", offset = 0 : i64, panels = 2 : i64, type = tensor<2x5xf32>, value = dense<{{\[\[}}0.000000e+00, 1.000000e+00, 5.000000e+00, 6.000000e+00, 2.000000e+00], [3.000000e+00, 7.000000e+00, 8.000000e+00, 4.000000e+00, 9.000000e+00]]>
 // CHECK-SAME: {name = "widths", offset = 64 : i64, type
 // CHECK-SAME: {name = "other", offset = 128 : i64, type
-// CHECK-SAME: {name = "drawn", offset = 192 : i64, panels = 2 : i64, type
+// CHECK-SAME: {columns = 5 : i64, name = "drawn", offset = 192 : i64, panels = 2 : i64, type
 module attributes {cornu.state = [
-    {name = "only", offset = 0 : i64, type = tensor<2x5xf32>, value = dense<[[0.0, 1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0, 9.0]]> : tensor<2x5xf32>},
+    {columns = 5 : i64, name = "only", offset = 0 : i64, type = tensor<2x5xf32>, value = dense<[[0.0, 1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0, 9.0]]> : tensor<2x5xf32>},
     {name = "widths", offset = 64 : i64, type = tensor<2x5xf32>, value = dense<[[0.0, 1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0, 9.0]]> : tensor<2x5xf32>},
     {name = "other", offset = 128 : i64, type = tensor<2x5xf32>, value = dense<[[0.0, 1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0, 9.0]]> : tensor<2x5xf32>},
     {name = "drawn", offset = 192 : i64, type = tensor<2x5xf32>}]} {
@@ -130,8 +130,8 @@ module attributes {cornu.state = [
 
 // -----
 
-// A weight that is trained, its gradient and its momentum lie alike. The
-// gradient's place is then another's, for which nothing follows.
+// A weight that is trained, its gradient and its momentum lie alike, whatever
+// their shapes. The gradient's place is then another's, for which nothing follows.
 
 #mk = affine_map<(m, n, k) -> (m, k)>
 #kn = affine_map<(m, n, k) -> (k, n)>
@@ -143,19 +143,20 @@ module attributes {cornu.state = [
 
 // CHECK: [[SPLIT:#.*]] = affine_map<(d0, d1, d2, d3) -> (d0, d2 * 2 + d3)>
 // CHECK: [[PANEL:#.*]] = affine_map<(d0, d1, d2, d3) -> (d2, d1, d3)>
-// CHECK: {name = "kernel", offset = 0 : i64, panels = 2 : i64, type
-// CHECK-SAME: {name = "momentum", offset = 64 : i64, panels = 2 : i64, type
+// CHECK: {columns = 4 : i64, name = "kernel", offset = 0 : i64, panels = 2 : i64, type
+// CHECK-SAME: {columns = 4 : i64, name = "momentum", offset = 64 : i64, panels = 2 : i64, type
 // CHECK-SAME: {name = "table", offset = 128 : i64, type
 module attributes {cornu.state = [
     {name = "kernel", offset = 0 : i64, type = tensor<2x4xf32>, value = dense<1.0> : tensor<2x4xf32>},
-    {name = "momentum", offset = 64 : i64, type = tensor<2x4xf32>},
+    {name = "momentum", offset = 64 : i64, type = tensor<2x2x2xf32>},
     {name = "table", offset = 128 : i64, type = tensor<2x4xf32>, value = dense<1.0> : tensor<2x4xf32>}]} {
   func.func @train_step(%state: memref<?xi8> {nn.role = "state"}, %x: memref<?x2xf32>, %y: memref<?x4xf32>, %scratch: memref<?xi8> {nn.role = "scratch"}) {
     %c0 = arith.constant 0 : index
     %c64 = arith.constant 64 : index
     %c128 = arith.constant 128 : index
     %kernel = memref.view %state[%c0][] : memref<?xi8> to memref<2x4xf32>
-    %momentum = memref.view %state[%c64][] : memref<?xi8> to memref<2x4xf32>
+    %heads = memref.view %state[%c64][] : memref<?xi8> to memref<2x2x2xf32>
+    %momentum = memref.reinterpret_cast %heads to offset: [0], sizes: [2, 4], strides: [4, 1] : memref<2x2x2xf32> to memref<2x4xf32>
     %table = memref.view %state[%c128][] : memref<?xi8> to memref<2x4xf32>
     %gradient = memref.view %scratch[%c0][] : memref<?xi8> to memref<2x4xf32>
     call @dense(%x, %kernel, %y) : (memref<?x2xf32>, memref<2x4xf32>, memref<?x4xf32>) -> ()

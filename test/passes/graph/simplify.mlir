@@ -89,3 +89,52 @@ func.func @many_parts(%0: tensor<?x2xf32>, %1: tensor<?x2xf32>, %2: tensor<?x2xf
   %r = nn.concatenate 1 %0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17 : (tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>) -> tensor<?x36xf32>
   return %r : tensor<?x36xf32>
 }
+
+// Heads and their features stand together: one dimension of 12 columns. What
+// is elementwise after the product stays with it.
+// CHECK-LABEL: func.func @heads_are_columns
+// CHECK: %[[W:.*]] = nn.reshape %arg1 : tensor<5x3x4xf32> -> tensor<5x12xf32>
+// CHECK: %[[Y:.*]] = nn.contract "btd,dh->bth" %arg0, %[[W]]
+// CHECK: %[[B:.*]] = nn.reshape %arg2 : tensor<3x4xf32> -> tensor<12xf32>
+// CHECK: %[[S:.*]] = nn.add %[[Y]], %[[B]]
+// CHECK: %[[T:.*]] = nn.tanh %[[S]]
+// CHECK: nn.reshape %[[T]] : tensor<?x7x12xf32> -> tensor<?x7x3x4xf32>
+func.func @heads_are_columns(%x: tensor<?x7x5xf32>, %w: tensor<5x3x4xf32>, %b: tensor<3x4xf32>) -> tensor<?x7x3x4xf32> {
+  %y = nn.contract "btd,dhk->bthk" %x, %w : (tensor<?x7x5xf32>, tensor<5x3x4xf32>) -> tensor<?x7x3x4xf32>
+  %s = nn.add %y, %b : (tensor<?x7x3x4xf32>, tensor<3x4xf32>) -> tensor<?x7x3x4xf32>
+  %t = nn.tanh %s : tensor<?x7x3x4xf32>
+  return %t : tensor<?x7x3x4xf32>
+}
+
+// CHECK-LABEL: func.func @heads_are_summed_over
+// CHECK: nn.contract "bth,hd->btd"
+func.func @heads_are_summed_over(%x: tensor<?x7x3x4xf32>, %w: tensor<3x4x5xf32>) -> tensor<?x7x5xf32> {
+  %y = nn.contract "bthk,hkd->btd" %x, %w : (tensor<?x7x3x4xf32>, tensor<3x4x5xf32>) -> tensor<?x7x5xf32>
+  return %y : tensor<?x7x5xf32>
+}
+
+// Each head is a product of its own. A bias of the features alone is one of all
+// columns.
+// CHECK-LABEL: func.func @heads_stay
+// CHECK: nn.contract "bqhd,bkhd->bhqk"
+// CHECK: %[[Y:.*]] = nn.contract "btd,dh->bth"
+// CHECK: nn.broadcast {{.*}} tensor<3x4xf32>
+// CHECK: nn.add %[[Y]], {{.*}} tensor<12xf32>
+func.func @heads_stay(%q: tensor<?x7x3x4xf32>, %k: tensor<?x7x3x4xf32>, %x: tensor<?x7x5xf32>, %w: tensor<5x3x4xf32>, %b: tensor<4xf32>) -> (tensor<?x3x7x7xf32>, tensor<?x7x3x4xf32>) {
+  %s = nn.contract "bqhd,bkhd->bhqk" %q, %k : (tensor<?x7x3x4xf32>, tensor<?x7x3x4xf32>) -> tensor<?x3x7x7xf32>
+  %y = nn.contract "btd,dhk->bthk" %x, %w : (tensor<?x7x5xf32>, tensor<5x3x4xf32>) -> tensor<?x7x3x4xf32>
+  %z = nn.add %y, %b : (tensor<?x7x3x4xf32>, tensor<4xf32>) -> tensor<?x7x3x4xf32>
+  return %s, %z : tensor<?x3x7x7xf32>, tensor<?x7x3x4xf32>
+}
+
+// The batch is another here and there.
+// CHECK-LABEL: func.func @batches_stay
+// CHECK: nn.contract
+// CHECK-NEXT: nn.reshape
+// CHECK-NEXT: nn.tanh
+func.func @batches_stay(%x: tensor<?x5xf32>, %w: tensor<5x4xf32>) -> tensor<?x3x4xf32> {
+  %y = nn.contract "bi,iu->bu" %x, %w : (tensor<?x5xf32>, tensor<5x4xf32>) -> tensor<?x4xf32>
+  %r = nn.reshape %y : tensor<?x4xf32> -> tensor<?x3x4xf32>
+  %t = nn.tanh %r : tensor<?x3x4xf32>
+  return %t : tensor<?x3x4xf32>
+}

@@ -93,7 +93,8 @@ TEST(Layout, SizesDoNotOverflow) {
 TEST(Layout, PanelsToRowMajorAndBack) {
   // Two rows of five columns: two panels of two, and one of one.
   const int64_t shape[] = {2, 5};
-  cornu_variable variable = {"w", CORNU_INT32, 2, shape, 4, CORNU_TRAINABLE, 2};
+  cornu_variable variable = {"w", CORNU_INT32,     2, shape,
+                             4,   CORNU_TRAINABLE, 2, 5};
   int32_t state[11] = {77, 0, 1, 5, 6, 2, 3, 7, 8, 4, 9}, rowMajor[10];
   toRowMajor(variable, state, rowMajor);
   for (int32_t i = 0; i < 10; ++i)
@@ -122,7 +123,7 @@ TEST(Layout, LargeBatchesAreComputedInParts) {
 struct TinyModel {
   int64_t shape[1] = {4};
   cornu_variable variable = {"w", CORNU_FLOAT32,   1, shape,
-                             0,   CORNU_TRAINABLE, 0};
+                             0,   CORNU_TRAINABLE, 0, 0};
   cornu_model model = {};
   TinyModel() {
     model.num_variables = 1;
