@@ -13,238 +13,21 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "codegen/IR/Codegen.h"
+#include "codegen/strategy/KernelUses.h"
+#include "codegen/strategy/PanelValues.h"
 #include "codegen/strategy/Strategy.h"
 #include "codegen/strategy/WeightLayout.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/Pass/Pass.h"
 #include "passes/buffer/Buffer.h"
 #include "passes/buffer/Views.h"
 #include "passes/lower/Lower.h"
-#include "llvm/ADT/IntEqClasses.h"
 
 using namespace mlir;
 
 namespace cornu::codegen {
-
-//===----------------------------------------------------------------------===//
-// First values
-//===----------------------------------------------------------------------===//
-
-/// The bytes of a value in memory; none where it has none.
-static ArrayRef<char> bytesOf(ElementsAttr value) {
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
-    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
-    return blob ? blob->getData() : ArrayRef<char>();
-  }
-  auto dense = dyn_cast<DenseElementsAttr>(value);
-  return dense ? dense.getRawData() : ArrayRef<char>();
-}
-
-static int64_t elementBytes(ElementsAttr value) {
-  return value.getElementType().getIntOrFloatBitWidth() / 8;
-}
-
-/// True for a value that inPanels() can rearrange, and for none.
-static bool canMove(ElementsAttr value) {
-  if (!value)
-    return true;
-  if (!value.getElementType().isIntOrFloat())
-    return false;
-  return value.isSplat() || int64_t(bytesOf(value).size()) ==
-                                value.getNumElements() * elementBytes(value);
-}
-
-/// The elements of `value`, the rows of a matrix of so many columns, in panels.
-static ElementsAttr inPanels(StringRef name, ElementsAttr value,
-                             int64_t columns, int64_t panels) {
-  if (value.isSplat())
-    return value;
-  auto type = cast<RankedTensorType>(value.getType());
-  ArrayRef<char> from = bytesOf(value);
-  std::vector<char> moved(from.size());
-  char *to = moved.data();
-  int64_t bytes = elementBytes(value);
-  int64_t rows = type.getNumElements() / columns;
-  for (int64_t start = 0; start < columns; start += panels) {
-    int64_t width = std::min(panels, columns - start) * bytes;
-    for (int64_t row = 0; row < rows; ++row, to += width)
-      std::memcpy(to, from.data() + (row * columns + start) * bytes, width);
-  }
-  if (isa<DenseElementsAttr>(value))
-    return DenseElementsAttr::getFromRawBuffer(type, moved);
-  return DenseResourceElementsAttr::get(
-      type, name,
-      HeapAsmResourceBlob::allocateAndCopyWithAlign(moved, /*align=*/64));
-}
-
-/// An access to an element of a variable by its row-major number, moved to
-/// where the element lies in panels.
-template <typename Access>
-static void moveAccess(Access access, int64_t elements, int64_t columns,
-                       int64_t panels) {
-  OpBuilder b(access);
-  Location loc = access.getLoc();
-  auto number = [&](int64_t value) {
-    return arith::ConstantIndexOp::create(b, loc, value);
-  };
-  auto divide = [&](Value value, int64_t by) -> std::pair<Value, Value> {
-    return {arith::DivUIOp::create(b, loc, value, number(by)),
-            arith::RemUIOp::create(b, loc, value, number(by))};
-  };
-  auto add = [&](Value sum, Value value, int64_t factor) -> Value {
-    Value term = arith::MulIOp::create(b, loc, value, number(factor));
-    return arith::AddIOp::create(b, loc, sum, term);
-  };
-  auto [row, column] = divide(access.getIndices().front(), columns);
-  auto [panel, inside] = divide(column, panels);
-  Value place =
-      add(add(inside, panel, elements / columns * panels), row, panels);
-  access.getIndicesMutable().assign(place);
-}
-
-//===----------------------------------------------------------------------===//
-// Kernels
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-/// What a kernel does with its arguments, or one of them.
-struct Use {
-  enum Kind {
-    Wants, ///< a right operand that would best lie in panels
-    Along, ///< a right operand that is read along its columns
-    Writes ///< an output
-  };
-  Kind kind;
-  linalg::GenericOp op;
-  BlockArgument argument;
-};
-
-/// The arguments of a kernel, those that it walks together in one group.
-class KernelUses {
-public:
-  explicit KernelUses(func::FuncOp kernel);
-
-  unsigned groupOf(unsigned argument) const { return groups[argument]; }
-  bool isRowMajor(unsigned group) const { return rowMajor.count(group); }
-  /// True if all of the argument is written before any is read.
-  bool overwrites(unsigned argument) const { return filled.count(argument); }
-  ArrayRef<Use> uses() const { return all; }
-
-private:
-  void look(Operation *op, bool contracts);
-
-  llvm::DenseMap<Value, unsigned> numbers; ///< arguments, then allocations
-  llvm::IntEqClasses classes;
-  SmallVector<unsigned> groups;
-  llvm::DenseSet<unsigned> rowMajor, filled;
-  SmallVector<unsigned> asTyped; ///< numbers of what must stay row-major
-  SmallVector<Use> all;
-};
-
-} // namespace
-
-/// The operand whose elements, all and in their order, `op` shows in another
-/// shape; null if it does not.
-static Value reshaped(Operation *op) {
-  if (!op || op->getNumResults() != 1)
-    return {};
-  auto to = dyn_cast<MemRefType>(op->getResult(0).getType());
-  auto from = op->getNumOperands()
-                  ? dyn_cast<MemRefType>(op->getOperand(0).getType())
-                  : nullptr;
-  bool reshapes = isa<memref::CollapseShapeOp, memref::ExpandShapeOp>(op);
-  // A cast says how many elements it shows.
-  if (isa<memref::ReinterpretCastOp>(op))
-    reshapes = to.hasStaticShape() && from.hasStaticShape() &&
-               to.getNumElements() == from.getNumElements();
-  return reshapes && to.getLayout().isIdentity() &&
-                 from.getLayout().isIdentity()
-             ? op->getOperand(0)
-             : Value();
-}
-
-/// The value of which `memref` is the whole, in its order.
-static Value wholeOf(Value memref) {
-  while (Value source = reshaped(memref.getDefiningOp()))
-    memref = source;
-  return memref;
-}
-
-/// True for what could lie in panels.
-static bool isMatrix(Value memref) {
-  auto type = dyn_cast<MemRefType>(wholeOf(memref).getType());
-  return type && type.getRank() > 1;
-}
-
-KernelUses::KernelUses(func::FuncOp kernel) {
-  for (BlockArgument argument : kernel.getArguments())
-    numbers[argument] = argument.getArgNumber();
-  bool contracts = false;
-  kernel.walk([&](Operation *op) {
-    if (isa<memref::AllocOp, memref::AllocaOp>(op))
-      numbers.try_emplace(op->getResult(0), numbers.size());
-    contracts |= isa_and_nonnull<ContractionAttr>(
-        op->getAttr(CodegenDialect::kStrategyAttr));
-  });
-  classes.grow(numbers.size());
-  kernel.walk([&](Operation *op) { look(op, contracts); });
-  for (unsigned i = 0; i < kernel.getNumArguments(); ++i)
-    groups.push_back(classes.findLeader(i));
-  for (unsigned number : asTyped)
-    rowMajor.insert(classes.findLeader(number));
-}
-
-void KernelUses::look(Operation *op, bool contracts) {
-  if (auto fill = dyn_cast<linalg::FillOp>(op))
-    if (auto argument = dyn_cast<BlockArgument>(fill.getOutputs()[0]);
-        argument && llvm::none_of(argument.getUsers(), [&](Operation *user) {
-          return user->isBeforeInBlock(fill);
-        }))
-      filled.insert(argument.getArgNumber());
-  if (isa<linalg::FillOp, memref::AllocOp, memref::AllocaOp, memref::DeallocOp,
-          memref::DimOp>(op) ||
-      reshaped(op))
-    return;
-  SmallVector<unsigned> touched;
-  auto generic = dyn_cast<linalg::GenericOp>(op);
-  bool orderFree = generic && !contracts && isOrderFree(generic);
-  auto strategy =
-      op->getAttrOfType<ContractionAttr>(CodegenDialect::kStrategyAttr);
-  for (OpOperand &operand : op->getOpOperands()) {
-    auto found = numbers.find(wholeOf(operand.get()));
-    if (found == numbers.end())
-      continue;
-    auto argument = dyn_cast<BlockArgument>(operand.get());
-    if (orderFree) {
-      if (isMatrix(operand.get()))
-        touched.push_back(found->second);
-    } else if (!strategy || !argument) {
-      asTyped.push_back(found->second);
-    } else if (Panels panels = panelsWanted(generic, argument);
-               panels && !panels.laneFirst) {
-      all.push_back({Use::Wants, generic, argument});
-    } else if (canReadAlongReduction(generic, argument)) {
-      all.push_back({Use::Along, generic, argument});
-    } else if (generic.isDpsInit(&operand)) {
-      all.push_back({Use::Writes, generic, argument});
-    } else {
-      asTyped.push_back(found->second);
-    }
-  }
-  for (unsigned number : touched)
-    classes.join(touched.front(), number);
-}
-
-//===----------------------------------------------------------------------===//
-// The module
-//===----------------------------------------------------------------------===//
 
 namespace {
 
@@ -513,11 +296,7 @@ void Layouts::apply() {
     if (!group.panels)
       continue;
     int64_t elements = typeAt(offset).getNumElements();
-    if (auto load = dyn_cast<memref::LoadOp>(access))
-      moveAccess(load, elements, group.columns, group.panels);
-    else
-      moveAccess(cast<memref::StoreOp>(access), elements, group.columns,
-                 group.panels);
+    moveAccess(access, elements, group.columns, group.panels);
   }
   llvm::DenseSet<Operation *> done;
   for (const Call &call : calls) {
