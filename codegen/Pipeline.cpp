@@ -16,7 +16,7 @@ namespace cornu::codegen {
 void buildKernelsPipeline(OpPassManager &pm) {
   // linalg op → linalg op {codegen.strategy = ...}
   pm.addNestedPass<func::FuncOp>(createStrategyPass());
-  // constant weights → in the order of the tiles that read them
+  // weights → in the order of the tiles that read them
   pm.addPass(createLayOutWeightsPass());
   // weights that all steps of a loop read → packed before it
   pm.addPass(createPackBeforeLoopsPass());

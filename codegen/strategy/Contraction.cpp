@@ -93,7 +93,7 @@ static void chooseTile(Blocking &blocking, const ContractionForm &form,
   }
   int64_t wide = std::min<int64_t>(registers >= 32 ? 4 : 2, vectors);
   // Tiles of one width, if there is one: 96 = 48 + 48 and not 64 + 32.
-  if (extent % lanes == 0 && vectors % wide != 0)
+  if (vectors % wide != 0 && (extent % lanes == 0 || vectors == 3))
     for (int64_t other : {3, 2})
       if (vectors % other == 0) {
         wide = other;

@@ -159,6 +159,8 @@ std::string whyUnsuitable(linalg::GenericOp op, ContractionAttr given,
     return "along_reduction cannot differ from the default";
   if (given.getPanels() != byDefault.getPanels())
     return "panels follow from nr and cannot be given";
+  if (given.getOutputPanels() != byDefault.getOutputPanels())
+    return "output_panels follow from other kernels and cannot be given";
   if (!hasSame([](ContractionAttr a) {
         WinogradAttr w = a.getWinograd();
         return w ? std::make_tuple(w.getSide(), w.getTaps(), w.getSums() > 1,

@@ -80,7 +80,7 @@ void KernelUses::look(Operation *op, bool contracts) {
       continue;
     auto argument = dyn_cast<BlockArgument>(operand.get());
     if (orderFree) {
-      if (generic.getMatchingIndexingMap(&operand).isConstant())
+      if (!generic.getMatchingIndexingMap(&operand).isIdentity())
         continue;
       touched.push_back(found->second);
       if (!isMatrix(operand.get()))

@@ -57,26 +57,39 @@ ElementsAttr inPanels(StringRef name, ElementsAttr value, int64_t columns,
       HeapAsmResourceBlob::allocateAndCopyWithAlign(moved, /*align=*/64));
 }
 
-template <typename Access>
-static void move(Access access, int64_t elements, int64_t columns,
-                 int64_t panels) {
-  OpBuilder b(access);
-  Location loc = access.getLoc();
-  auto number = [&](int64_t value) {
+/// The place in panels of the element with the row-major number `element`.
+static Value placeOf(OpBuilder &b, Location loc, Value element,
+                     int64_t elements, int64_t columns, int64_t panels) {
+  auto number = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(b, loc, value);
   };
   auto divide = [&](Value value, int64_t by) -> std::pair<Value, Value> {
     return {arith::DivUIOp::create(b, loc, value, number(by)),
             arith::RemUIOp::create(b, loc, value, number(by))};
   };
-  auto add = [&](Value sum, Value value, int64_t factor) -> Value {
-    Value term = arith::MulIOp::create(b, loc, value, number(factor));
-    return arith::AddIOp::create(b, loc, sum, term);
+  auto multiply = [&](Value x, Value y) -> Value {
+    return arith::MulIOp::create(b, loc, x, y);
   };
-  auto [row, column] = divide(access.getIndices().front(), columns);
+  auto add = [&](Value x, Value y) -> Value {
+    return arith::AddIOp::create(b, loc, x, y);
+  };
+  auto [row, column] = divide(element, columns);
   auto [panel, inside] = divide(column, panels);
-  Value place =
-      add(add(inside, panel, elements / columns * panels), row, panels);
+  // The last panel has what is left of the columns.
+  Value start = multiply(panel, number(panels));
+  Value width = arith::MinUIOp::create(
+      b, loc, number(panels),
+      arith::SubIOp::create(b, loc, number(columns), start));
+  return add(multiply(start, number(elements / columns)),
+             add(multiply(row, width), inside));
+}
+
+template <typename Access>
+static void move(Access access, int64_t elements, int64_t columns,
+                 int64_t panels) {
+  OpBuilder b(access);
+  Value place = placeOf(b, access.getLoc(), access.getIndices().front(),
+                        elements, columns, panels);
   access.getIndicesMutable().assign(place);
 }
 

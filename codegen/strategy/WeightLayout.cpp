@@ -191,8 +191,9 @@ void readAlongReduction(linalg::GenericOp op, int64_t width) {
 bool canWritePanels(linalg::GenericOp op, Value weight, int64_t width) {
   ContractionAttr strategy = plainStrategy(op);
   std::optional<ContractionForm> form = ContractionForm::of(op);
-  if (!strategy || !form || form->sharedLane || !form->batch.empty() ||
-      !form->columns.empty() || op.getDpsInits()[0] != weight ||
+  if (!strategy || !form || form->sharedLane || strategy.getSingleRowNr() ||
+      !form->batch.empty() || !form->columns.empty() ||
+      op.getDpsInits()[0] != weight ||
       llvm::count(op->getOperands(), weight) != 1)
     return false;
   auto starts = [&](int64_t size) { return size % strategy.getNr() == 0; };
@@ -214,7 +215,10 @@ bool isOrderFree(linalg::GenericOp op) {
          llvm::all_of(op->getOpOperands(), [&](OpOperand &operand) {
            auto type = dyn_cast<MemRefType>(operand.get().getType());
            AffineMap map = op.getMatchingIndexingMap(&operand);
-           return !type || map.isConstant() ||
+           // The first element is the first in any order.
+           bool isFirst = llvm::all_of(
+               map.getResults(), [](AffineExpr expr) { return expr == 0; });
+           return !type || isFirst ||
                   (map.isIdentity() && type.hasStaticShape() &&
                    type.getLayout().isIdentity());
          });

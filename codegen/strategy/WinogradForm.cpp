@@ -194,8 +194,9 @@ static WinogradCut cutBy(const Filtering &filtering, MLIRContext *context,
   if (form.forKernel)
     cutKernel(sumPoints, channels, lanes, target);
   const int64_t blocks = form.channels / channels * (form.lanes / lanes);
-  // A vector's transform takes some six cycles for each point of the patch
-  // (measured): a load, a store, three additions, its part of the epilogue.
+  // Measured, for each point of a vector's patch: a load, a store, three
+  // additions, its part of the epilogue.
+  constexpr double kTransformCycles = 6.5;
   double transformed = patches * filledVectors(channels, width) +
                        squares * filledVectors(lanes, width);
   // With parts, a tile begins anew for each run of terms: as if it had two
@@ -205,7 +206,7 @@ static WinogradCut cutBy(const Filtering &filtering, MLIRContext *context,
   WinogradCut cut;
   cut.cycles =
       squares * products * pairs / multiplyAddsPerCycle(form, target) * start +
-      6.5 * points * transformed * blocks / width;
+      kTransformCycles * points * transformed * blocks / width;
   // The transformed patches and products of a task fill half of the second
   // cache, but the transformed kernel is read for not too few of them.
   double perSquare = points * transformed / squares * bytes;

@@ -63,20 +63,21 @@ ElementsAttr cornu::frontend::readValue(ModelBuilder &model, WeightFile &file,
 
 // Keras 3.x files of different ages: attribute names of attention layers once
 // had a leading underscore.
-static const WeightEntry *findByPath(WeightFile &file,
-                                     const Variable &variable) {
-  std::string dataset = variable.group + "/" + std::to_string(variable.index);
-  if (const WeightEntry *entry = file.find(dataset))
+static const WeightEntry *findByPath(WeightFile &file, Variable &variable) {
+  std::string index = "/" + std::to_string(variable.index);
+  if (const WeightEntry *entry = file.find(variable.group + index))
     return entry;
   for (StringRef part : {"query_dense", "key_dense", "value_dense",
                          "output_dense", "gate_dense"}) {
-    size_t at = dataset.find(("/" + part).str());
+    size_t at = variable.group.find(("/" + part).str());
     if (at == std::string::npos)
       continue;
-    std::string old = dataset;
-    old.insert(at + 1, "_");
-    if (const WeightEntry *entry = file.find(old))
+    std::string group = variable.group;
+    group.insert(at + 1, "_");
+    if (const WeightEntry *entry = file.find(group + index)) {
+      variable.group = group; // trained weights go back to where they were
       return entry;
+    }
   }
   return nullptr;
 }

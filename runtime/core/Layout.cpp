@@ -146,9 +146,8 @@ uint64_t layoutHash(const cornu_model &model) {
       ++length;
     // The terminator separates the name from what follows.
     hash = hashBytes(hash, v.name, length + 1);
-    const uint64_t facts[] = {
-        uint64_t(v.dtype),  uint64_t(v.kind),    v.offset,
-        uint64_t(v.panels), uint64_t(v.columns), uint64_t(v.rank)};
+    const uint64_t facts[] = {uint64_t(v.dtype), uint64_t(v.kind), v.offset,
+                              uint64_t(v.rank)};
     hash = hashBytes(hash, facts, sizeof(facts));
     hash = hashBytes(hash, v.shape, uint64_t(v.rank) * sizeof(v.shape[0]));
   }

@@ -53,8 +53,8 @@ const cornu_variable *findVariable(const cornu_model &model, const char *name);
 int resetMetrics(const cornu_model &model, void *state);
 
 /// Fingerprint of the state block's layout: names, dtypes, shapes, offsets,
-/// kinds and panels of all variables. Two programs with the same one can
-/// exchange state blocks.
+/// kinds of all variables. Two programs with the same one can exchange state
+/// blocks whose variables are row-major.
 uint64_t layoutHash(const cornu_model &model);
 
 /// Continues a 64-bit FNV-1a hash.

@@ -1,11 +1,37 @@
 //===- CheckpointFile.cpp - Checkpoints on disk ---------------------------===//
 #include "runtime/host/CheckpointFile.h"
+#include "runtime/core/Layout.h"
+#include "runtime/host/Vector.h"
+
+#include <string.h>
 
 namespace cornu::runtime {
+
+/// A copy of a state block whose variables are row-major, or `state` itself
+/// where they are.
+static const void *rowMajor(const cornu_model &model, const void *state,
+                            Vector<char> &copy) {
+  if (!state)
+    return nullptr;
+  for (int32_t i = 0; i < model.num_variables; ++i) {
+    const cornu_variable &variable = model.variables[i];
+    if (!variable.panels)
+      continue;
+    if (copy.empty()) {
+      copy.resize(model.state_bytes);
+      memcpy(copy.data(), state, model.state_bytes);
+    }
+    toRowMajor(variable, state, copy.data() + variable.offset);
+  }
+  return copy.empty() ? state : copy.data();
+}
 
 Error writeCheckpoint(const char *path, const cornu_model &model,
                       CheckpointHeader &header, const void *state,
                       const void *best) {
+  Vector<char> copies[2];
+  state = rowMajor(model, state, copies[0]);
+  best = rowMajor(model, best, copies[1]);
   sealCheckpoint(header, model, state, best);
   OutputFile file;
   if (Error error = file.create(path))
@@ -45,14 +71,25 @@ Error CheckpointFile::open(const char *path, const cornu_model &model) {
   return success();
 }
 
-const void *CheckpointFile::state() const {
-  return file.bytes().data + sizeof(CheckpointHeader);
+void CheckpointFile::read(const cornu_model &model, const void *block,
+                          void *state) {
+  memcpy(state, block, model.state_bytes);
+  for (int32_t i = 0; i < model.num_variables; ++i)
+    if (const cornu_variable &variable = model.variables[i]; variable.panels)
+      fromRowMajor(variable, static_cast<const char *>(block) + variable.offset,
+                   state);
 }
 
-const void *CheckpointFile::best() const {
-  return content.best_saved ? file.bytes().data + sizeof(CheckpointHeader) +
-                                  content.state_bytes
-                            : nullptr;
+void CheckpointFile::readState(const cornu_model &model, void *state) const {
+  read(model, file.bytes().data + sizeof(CheckpointHeader), state);
+}
+
+bool CheckpointFile::hasBest() const { return content.best_saved; }
+
+void CheckpointFile::readBest(const cornu_model &model, void *state) const {
+  read(model,
+       file.bytes().data + sizeof(CheckpointHeader) + content.state_bytes,
+       state);
 }
 
 } // namespace cornu::runtime

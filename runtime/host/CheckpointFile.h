@@ -7,24 +7,29 @@
 
 namespace cornu::runtime {
 
-/// Writes header, state and (if not null) the state of the best epoch; an
+/// Writes header, state and (if not null) the state of the best epoch, all
+/// variables row-major, so that a program for another machine reads it; an
 /// older checkpoint stays until the new one is complete. Fills the header's
 /// fixed fields.
 Error writeCheckpoint(const char *path, const cornu_model &model,
                       CheckpointHeader &header, const void *state,
                       const void *best);
 
-/// A checkpoint that is valid for a model.
+/// A checkpoint that is valid for a model; the functions that read it take the
+/// same one.
 class CheckpointFile {
 public:
   Error open(const char *path, const cornu_model &model);
 
   const CheckpointHeader &header() const { return content; }
-  /// The blocks; `best` is null unless it was saved.
-  const void *state() const;
-  const void *best() const;
+  void readState(const cornu_model &model, void *state) const;
+  /// The state of the best epoch, if it was saved.
+  bool hasBest() const;
+  void readBest(const cornu_model &model, void *state) const;
 
 private:
+  static void read(const cornu_model &model, const void *block, void *state);
+
   MappedFile file;
   CheckpointHeader content = {};
 };

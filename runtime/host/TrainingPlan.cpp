@@ -249,7 +249,7 @@ Error Trainer::openSession() {
 
 void Trainer::resume(const CheckpointFile &file) {
   const CheckpointHeader &header = file.header();
-  memcpy(session.state(), file.state(), model.state_bytes);
+  file.readState(model, session.state());
   epoch = int64_t(header.epoch);
   step = int64_t(header.batch) < steps ? int64_t(header.batch) : steps;
   stopping.bestKnown = header.best_known;
@@ -257,8 +257,8 @@ void Trainer::resume(const CheckpointFile &file) {
   stopping.bestEpoch = int64_t(header.best_epoch);
   stopping.wait = int64_t(header.wait);
   stopped = header.stopped;
-  if (file.best() && stopping.restoreBest) {
-    memcpy(bestState.data(), file.best(), model.state_bytes);
+  if (file.hasBest() && stopping.restoreBest) {
+    file.readBest(model, bestState.data());
     bestKept = true;
   }
 }

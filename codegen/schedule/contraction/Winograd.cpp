@@ -166,7 +166,8 @@ void ContractionNest::emitWinograd(Winograd &plan) {
   Value step = math.mul(
       math.ceilDiv(math.ceilDiv(plan.total, kFewTasks), strategy.getMr()),
       strategy.getMr());
-  step = math.min(step, math.constant(plan.squares));
+  step =
+      math.min(math.max(step, math.constant(1)), math.constant(plan.squares));
   forTasks(math.ceilDiv(plan.total, step), [&](Value index) {
     allocatePoints(plan);
     Value count = startSquares(plan, math.mul(index, step), step);

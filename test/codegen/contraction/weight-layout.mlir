@@ -41,8 +41,13 @@ module attributes {cornu.state = [
   // CHECK: scf.for %[[I:.*]] = %c0
   // CHECK: %[[ROW:.*]] = arith.divui %[[I]], %c5
   // CHECK: %[[COLUMN:.*]] = arith.remui %[[I]], %c5
-  // CHECK: arith.divui %[[COLUMN]], %c2
-  // CHECK: arith.remui %[[COLUMN]], %c2
+  // CHECK: %[[PANEL:.*]] = arith.divui %[[COLUMN]], %c2
+  // CHECK: %[[INSIDE:.*]] = arith.remui %[[COLUMN]], %c2
+  // CHECK: %[[START:.*]] = arith.muli %[[PANEL]], %c2
+  // CHECK: %[[LEFT:.*]] = arith.subi %c5{{.*}}, %[[START]]
+  // CHECK: %[[WIDTH:.*]] = arith.minui %c2{{.*}}, %[[LEFT]]
+  // CHECK: arith.muli %[[START]], %c2
+  // CHECK: arith.muli %[[ROW]], %[[WIDTH]]
   // CHECK: memref.store
   func.func @initialize(%state: memref<?xi8> {nn.role = "state"}, %seed: i64) {
     %c0 = arith.constant 0 : index

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from conftest import DIGITS, TEST, run
 
+import safetensors
+
 
 @pytest.fixture(scope="module")
 def keras():
@@ -61,6 +63,63 @@ def test_from_a_json_file(cornu, keras, digits, tmp_path):
     ours = loaded.predict(np.load(DIGITS / "x_test.npy"), verbose=0)
     assert np.abs(np.load(tmp_path / "p.npy") - ours).max() < 1e-5
     loaded.fit(np.load(DIGITS / "x_test.npy"), np.load(DIGITS / "y_test.npy"), verbose=0)
+
+
+def test_layers_with_names_of_another_age(keras, cornu, tmp_path):
+    """Keras stores what GroupQueryAttention calls query_dense under _query_dense."""
+    inputs = keras.Input((5, 8), name="x")
+    model = keras.Model(inputs, keras.layers.GroupQueryAttention(4, 4, 2)(inputs, inputs))
+    model.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
+    random = np.random.default_rng(3)
+    x, y = (random.standard_normal((16, 5, 8)).astype("float32") for _ in range(2))
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", y)
+    model.save(tmp_path / "model.keras")
+    run(cornu, "compile", tmp_path / "model.keras", "-o", tmp_path / "program")
+    run(tmp_path / "program", "fit", "--input", tmp_path / "x.npy", "--target", tmp_path / "y.npy", "--epochs", 2,
+        "--quiet", "--shuffle", "false", "--save", tmp_path / "trained.safetensors")
+    run(cornu, "weights", tmp_path / "model.keras", f"--from={tmp_path}/trained.safetensors", "-o", tmp_path / "trained.keras")
+    model.fit(x, y, epochs=2, shuffle=False, verbose=0)
+    for got, want in zip(keras.models.load_model(tmp_path / "trained.keras").get_weights(), model.get_weights()):
+        np.testing.assert_allclose(got, want, atol=1e-5)
+
+
+def wide(keras, tmp_path, units):
+    inputs = keras.Input((64,), name="x")
+    hidden = keras.layers.Dense(units, activation="tanh")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(hidden))
+    (tmp_path / "wide.json").write_text(model.to_json())
+    random = np.random.default_rng(4)
+    np.save(tmp_path / "x.npy", random.standard_normal((64, 64)).astype("float32"))
+    np.save(tmp_path / "y.npy", random.integers(0, 10, 64).astype("int32"))
+    return tmp_path / "wide.json"
+
+
+def test_weights_are_drawn_to_where_they_are_read(keras, cornu, tmp_path):
+    """In panels, of which the last is narrower, in the program that only predicts."""
+    model = wide(keras, tmp_path, units=88)
+    outputs = []
+    for name, flags in (("both", ("--optimizer=sgd", "--loss=sparse_categorical_crossentropy")), ("one", ("--inference-only",))):
+        run(cornu, "compile", model, *flags, "-o", tmp_path / name)
+        run(tmp_path / name, "predict", "--input", tmp_path / "x.npy", "--seed", 7, "--output", tmp_path / f"{name}.npy")
+        outputs.append(np.load(tmp_path / f"{name}.npy"))
+    np.testing.assert_allclose(*outputs, atol=1e-6)
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="compares two x86 processors")
+def test_another_machine_goes_on_with_a_checkpoint(keras, cornu, tmp_path):
+    """Its weights lie in other panels; checkpoints are row-major."""
+    model = wide(keras, tmp_path, units=128)
+    for cpu in ("x86-64", "native"):
+        run(cornu, "compile", model, "--optimizer=adam", "--loss=sparse_categorical_crossentropy", f"--mcpu={cpu}", "-o", tmp_path / cpu)
+    fit = ("fit", "--input", tmp_path / "x.npy", "--target", tmp_path / "y.npy", "--quiet", "--seed", 5)
+    run(tmp_path / "native", *fit, "--epochs", 4, "--save", tmp_path / "whole.safetensors")
+    run(tmp_path / "x86-64", *fit, "--epochs", 2, "--checkpoint", tmp_path / "half")
+    run(tmp_path / "native", *fit, "--epochs", 4, "--resume", tmp_path / "half", "--save", tmp_path / "resumed.safetensors")
+    whole, resumed = (safetensors.read(tmp_path / f"{name}.safetensors") for name in ("whole", "resumed"))
+    assert whole.keys() == resumed.keys()
+    for name in whole:
+        np.testing.assert_allclose(resumed[name], whole[name], atol=1e-4, err_msg=name)
 
 
 def test_weights_that_do_not_fit(cornu, keras, digits, tmp_path):
