@@ -61,9 +61,9 @@ typedef struct cornu_variable {
   cornu_variable_kind kind;
   /* 0: row-major. Else a weight, or what an optimizer keeps for one, in the
    * order in which the weight is read: a matrix of `columns` (the product
-   * of the last one or more dimensions) in groups of `panels` columns, the last with
-   * what is left, and each group a row-major matrix, one after another. Its
-   * gradient lies likewise. */
+   * of the last one or more dimensions) in groups of `panels` columns, the last
+   * with what is left, and each group a row-major matrix, one after another.
+   * Its gradient lies likewise. */
   int64_t panels, columns;
 } cornu_variable;
 
