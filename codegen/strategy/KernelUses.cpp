@@ -61,8 +61,9 @@ KernelUses::KernelUses(func::FuncOp kernel) {
 void KernelUses::look(Operation *op, bool contracts) {
   if (auto fill = dyn_cast<linalg::FillOp>(op))
     if (auto argument = dyn_cast<BlockArgument>(fill.getOutputs()[0]);
-        argument && llvm::none_of(argument.getUsers(), [&](Operation *user) {
-          return user->isBeforeInBlock(fill);
+        argument && llvm::all_of(argument.getUsers(), [&](Operation *user) {
+          return user->getBlock() == argument.getOwner() &&
+                 !user->isBeforeInBlock(fill);
         }))
       filled.insert(argument.getArgNumber());
   if (isa<linalg::FillOp, memref::AllocOp, memref::AllocaOp, memref::DeallocOp,

@@ -39,7 +39,6 @@ public:
   void apply();
 
 private:
-  using Argument = std::pair<func::FuncOp, unsigned>;
   /// A call of a kernel: a buffer for each argument.
   struct Call {
     func::FuncOp kernel;
@@ -202,9 +201,7 @@ void Layouts::collect() {
   for (auto [offset, number] : variables) {
     Group &group = groupOf(number);
     group.isVariable = true;
-    DictionaryAttr row = rows.lookup(offset);
-    if (!row)
-      group.rowMajor = true;
+    group.rowMajor |= !rows.count(offset);
   }
   for (const Call &call : calls) {
     const KernelUses &kernel = kernels.find(call.kernel)->second;

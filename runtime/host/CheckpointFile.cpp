@@ -1,37 +1,38 @@
 //===- CheckpointFile.cpp - Checkpoints on disk ---------------------------===//
 #include "runtime/host/CheckpointFile.h"
 #include "runtime/core/Layout.h"
-#include "runtime/host/Vector.h"
 
 #include <string.h>
 
 namespace cornu::runtime {
 
-/// A copy of a state block whose variables are row-major, or `state` itself
-/// where they are.
-static const void *rowMajor(const cornu_model &model, const void *state,
-                            Vector<char> &copy) {
-  if (!state)
-    return nullptr;
-  for (int32_t i = 0; i < model.num_variables; ++i) {
-    const cornu_variable &variable = model.variables[i];
-    if (!variable.panels)
-      continue;
-    if (copy.empty()) {
-      copy.resize(model.state_bytes);
-      memcpy(copy.data(), state, model.state_bytes);
-    }
-    toRowMajor(variable, state, copy.data() + variable.offset);
-  }
-  return copy.empty() ? state : copy.data();
+void CheckpointWriter::prepare(const cornu_model &model, bool withBest) {
+  bool hasPanels = false;
+  for (int32_t i = 0; i < model.num_variables; ++i)
+    hasPanels |= model.variables[i].panels != 0;
+  for (int i = 0; hasPanels && i < (withBest ? 2 : 1); ++i)
+    rowMajor[i].allocate(model.state_bytes);
 }
 
-Error writeCheckpoint(const char *path, const cornu_model &model,
-                      CheckpointHeader &header, const void *state,
-                      const void *best) {
-  Vector<char> copies[2];
-  state = rowMajor(model, state, copies[0]);
-  best = rowMajor(model, best, copies[1]);
+/// The state with row-major variables: in `copy`, or, where it is empty,
+/// itself.
+static const void *inRowMajor(const cornu_model &model, const void *state,
+                              Block &copy) {
+  if (!state || !copy.data())
+    return state;
+  memcpy(copy.data(), state, model.state_bytes);
+  for (int32_t i = 0; i < model.num_variables; ++i)
+    if (const cornu_variable &variable = model.variables[i]; variable.panels)
+      toRowMajor(variable, state,
+                 static_cast<char *>(copy.data()) + variable.offset);
+  return copy.data();
+}
+
+Error CheckpointWriter::write(const char *path, const cornu_model &model,
+                              CheckpointHeader &header, const void *state,
+                              const void *best) {
+  state = inRowMajor(model, state, rowMajor[0]);
+  best = inRowMajor(model, best, rowMajor[1]);
   sealCheckpoint(header, model, state, best);
   OutputFile file;
   if (Error error = file.create(path))

@@ -4,16 +4,27 @@
 
 #include "runtime/core/Checkpoint.h"
 #include "runtime/host/File.h"
+#include "runtime/host/Session.h"
 
 namespace cornu::runtime {
 
-/// Writes header, state and (if not null) the state of the best epoch, all
-/// variables row-major, so that a program for another machine reads it; an
-/// older checkpoint stays until the new one is complete. Fills the header's
-/// fixed fields.
-Error writeCheckpoint(const char *path, const cornu_model &model,
-                      CheckpointHeader &header, const void *state,
-                      const void *best);
+/// Writes checkpoints, all variables row-major, so that a program for another
+/// machine reads them.
+class CheckpointWriter {
+public:
+  /// Takes the memory that writing needs; `withBest` if the state of the best
+  /// epoch may be written, too.
+  void prepare(const cornu_model &model, bool withBest);
+
+  /// Writes header, state and (if not null) the state of the best epoch; an
+  /// older checkpoint stays until the new one is complete. Fills the header's
+  /// fixed fields.
+  Error write(const char *path, const cornu_model &model,
+              CheckpointHeader &header, const void *state, const void *best);
+
+private:
+  Block rowMajor[2]; ///< of state and best; empty where variables are so
+};
 
 /// A checkpoint that is valid for a model; the functions that read it take the
 /// same one.

@@ -162,8 +162,8 @@ Error Trainer::saveCheckpoint() {
   header.best_epoch = uint64_t(stopping.bestEpoch);
   header.wait = uint64_t(stopping.wait);
   header.stopped = stopped;
-  return writeCheckpoint(plan.checkpoint, model, header, session.state(),
-                         bestKept ? bestState.data() : nullptr);
+  return checkpoints.write(plan.checkpoint, model, header, session.state(),
+                           bestKept ? bestState.data() : nullptr);
 }
 
 // Copies the weights of the best epoch; the optimizer goes on from the last.

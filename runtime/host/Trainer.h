@@ -87,6 +87,7 @@ private:
   ClassWeights classWeights;
   Vector<float> metrics;
   EarlyStopping stopping;
+  CheckpointWriter checkpoints;
   Block bestState; ///< of the best epoch, if it is to be restored
   bool bestKept = false;
   double checkpointTime = 0; ///< of the last one

@@ -244,6 +244,8 @@ Error Trainer::openSession() {
     order.resize(size_t(trainingRows));
   if (stopping.restoreBest)
     bestState.allocate(model.state_bytes);
+  if (*plan.checkpoint)
+    checkpoints.prepare(model, stopping.restoreBest);
   return success();
 }
 

@@ -85,13 +85,9 @@ struct MergedLabels : OpRewritePattern<nn::ContractOp> {
     const Labelled &rhs = tensors[1];
     for (size_t i = 0; i + 1 < rhs.labels.size(); ++i) {
       char first = rhs.labels[i], second = rhs.labels[i + 1];
-      auto isIn = [&](const Labelled &tensor) {
-        return std::make_pair(tensor.has(first), tensor.has(second));
-      };
       bool everywhere = tensors[0].has(first) && tensors[2].has(first);
       if (!everywhere && llvm::all_of(tensors, [&](const Labelled &tensor) {
-            return isIn(tensor).first == isIn(tensor).second &&
-                   tensor.keepsTogether(first, second);
+            return tensor.keepsTogether(first, second);
           }))
         return std::make_pair(first, second);
     }
@@ -116,27 +112,21 @@ struct SunkReshape : RewritePattern {
   static Shapes shapesFor(ArrayRef<int64_t> shape, ArrayRef<int64_t> result,
                           size_t at, size_t count) {
     size_t missing = result.size() - shape.size();
-    Shapes shapes{llvm::to_vector(shape), llvm::to_vector(shape)};
     if (at + count <= missing)
-      return shapes;
+      return {llvm::to_vector(shape), llvm::to_vector(shape)};
+    // From the first dimension that becomes one, or from one before it.
     SmallVector<int64_t> whole(shape);
     if (missing > at)
       whole.insert(whole.begin(), missing - at, 1);
     size_t first = at - std::min(missing, at);
-    int64_t product = 1;
-    for (int64_t size : ArrayRef(whole).slice(first, count))
-      product *= size;
-    if (product != 1) {
-      product = 1;
-      for (size_t i = 0; i < count; ++i)
-        product *= whole[first + i] = result[at + i];
-      if (whole != shapes.broadcast)
-        shapes.broadcast = whole;
-    }
-    shapes.merged = whole;
-    shapes.merged.erase(shapes.merged.begin() + first,
-                        shapes.merged.begin() + first + count - 1);
-    shapes.merged[first] = product;
+    auto inside = MutableArrayRef(whole).slice(first, count);
+    bool isOne = llvm::all_of(inside, [](int64_t size) { return size == 1; });
+    if (!isOne)
+      llvm::copy(result.slice(at, count), inside.begin());
+    Shapes shapes{isOne ? llvm::to_vector(shape) : whole, whole};
+    shapes.merged[first] = llvm::product_of(inside);
+    shapes.merged.erase(shapes.merged.begin() + first + 1,
+                        shapes.merged.begin() + first + count);
     return shapes;
   }
 

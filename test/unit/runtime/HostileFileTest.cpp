@@ -183,8 +183,8 @@ TEST_F(HostileFile, Checkpoint) {
   OneVariable one;
   std::vector<float> state = ramp(6), best = ramp(6);
   CheckpointHeader header = {};
-  ASSERT_FALSE(writeCheckpoint(path("good").c_str(), one.model, header,
-                               state.data(), best.data()));
+  ASSERT_FALSE(CheckpointWriter().write(path("good").c_str(), one.model, header,
+                                        state.data(), best.data()));
   std::string good = read("good");
   EXPECT_EQ(good.size(), sizeof(header) + 48);
   damage("x.ckpt", good, [&](const std::string &file) {
