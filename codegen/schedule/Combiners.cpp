@@ -60,9 +60,22 @@ Value combineAll(OpBuilder &builder, Operation *combiner,
   return level.front();
 }
 
-Value combineLanes(OpBuilder &builder, Operation *combiner, Value value) {
-  if (!isa<VectorType>(value.getType()))
+Value combineLanes(OpBuilder &builder, Operation *combiner, Value value,
+                   unsigned run) {
+  auto type = dyn_cast<VectorType>(value.getType());
+  if (!type)
     return value;
+  if (run > 1) {
+    Location loc = combiner->getLoc();
+    for (int64_t half = type.getNumElements() / 2; half >= int64_t(run);
+         half /= 2)
+      value = combine(builder, combiner,
+                      vector::ExtractStridedSliceOp::create(
+                          builder, loc, value, int64_t(0), half, int64_t(1)),
+                      vector::ExtractStridedSliceOp::create(
+                          builder, loc, value, half, half, int64_t(1)));
+    return value;
+  }
   return vector::ReductionOp::create(builder, combiner->getLoc(),
                                      *linalg::getCombinerOpKind(combiner),
                                      value, arith::FastMathFlags::reassoc);

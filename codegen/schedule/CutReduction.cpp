@@ -143,7 +143,7 @@ static void combineParts(RewriterBase &rewriter, const Nest &nest,
   combine.epilogues = nest.epilogues;
   combine.dead = nest.dead;
   combine.strategy =
-      NestAttr::get(rewriter.getContext(), NestKind::Reduce, lane,
+      NestAttr::get(rewriter.getContext(), NestKind::Reduce, lane, 0,
                     lane >= 0 ? nest.strategy.getWidth() : 1, lane >= 0 ? 4 : 1,
                     -1, 1, 0, nest.strategy.getGroup(), 0, 0);
   emitNestLoops(rewriter, combine, ranges);
@@ -167,7 +167,7 @@ void emitCutReduction(RewriterBase &rewriter, func::FuncOp kernel,
   shape.maxTasks = kMaxPartials;
   int cutLoop = cut;
   if (cutLoop == nest.strategy.getLane())
-    shape.multiple = nest.strategy.getWidth() * nest.strategy.getVectors();
+    shape.multiple = iterationsPerStep(nest, allRanges);
   else if (cutLoop == nest.strategy.getTileLoop())
     shape.multiple = nest.strategy.getTile();
   Value steps = stepsPerTask(index, shape);

@@ -15,50 +15,14 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
-bool isInnermostContiguous(MemRefType type) {
-  if (type.getRank() == 0)
-    return true;
-  SmallVector<int64_t> strides;
-  int64_t offset;
-  return succeeded(type.getStridesAndOffset(strides, offset)) &&
-         (strides.back() == 1 || type.getShape().back() == 1);
-}
-
-/// True if `expr` is d_lane + (something without the lane).
-static bool isUnitStride(AffineExpr expr, int lane) {
-  if (auto dim = dyn_cast<AffineDimExpr>(expr))
-    return static_cast<int>(dim.getPosition()) == lane;
-  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!binary || expr.getKind() != AffineExprKind::Add)
-    return false;
-  AffineExpr lhs = binary.getLHS(), rhs = binary.getRHS();
-  return (isUnitStride(lhs, lane) && !rhs.isFunctionOfDim(lane)) ||
-         (isUnitStride(rhs, lane) && !lhs.isFunctionOfDim(lane));
-}
-
-LaneAccess laneAccess(linalg::GenericOp op, unsigned operand, int lane) {
-  if (lane < 0)
-    return LaneAccess::Uniform;
-  AffineMap map = op.getIndexingMapsArray()[operand];
-  if (!map.isFunctionOfDim(lane))
-    return LaneAccess::Uniform;
-  auto type = dyn_cast<MemRefType>(op->getOperand(operand).getType());
-  // In memory a boolean is a byte, in a vector it is a bit.
-  if (!type || !isInnermostContiguous(type) ||
-      type.getElementType().isInteger(1) ||
-      !isUnitStride(map.getResults().back(), lane))
-    return LaneAccess::Strided;
-  for (AffineExpr expr : map.getResults().drop_back())
-    if (expr.isFunctionOfDim(lane))
-      return LaneAccess::Strided;
-  return LaneAccess::Contiguous;
-}
-
 /// The loop indices of lane `i`.
 static SmallVector<Value> atLane(OpBuilder &builder, Location loc,
-                                 ValueRange loopIndices, int lane, unsigned i) {
+                                 ValueRange loopIndices, const Lanes &lanes,
+                                 unsigned i) {
   SmallVector<Value> indices(loopIndices);
-  indices[lane] = addConstant(builder, loc, indices[lane], i);
+  for (auto [loop, index] : llvm::enumerate(indices))
+    if (lanes.runAlong(loop))
+      index = addConstant(builder, loc, index, lanes.step(loop, i));
   return indices;
 }
 
@@ -73,15 +37,58 @@ Value splat(OpBuilder &builder, Location loc, Value value, unsigned width) {
   return vector::BroadcastOp::create(builder, loc, type, value);
 }
 
+/// Loads the vectors that hold the lanes' elements, and picks from one after
+/// the other.
+static Value loadShuffled(OpBuilder &builder, Location loc,
+                          linalg::GenericOp op, unsigned operand,
+                          ValueRange loopIndices, const Lanes &lanes,
+                          VectorType type) {
+  const unsigned width = type.getNumElements();
+  ShuffledLoads loads = shuffledLoads(op, operand, lanes, width);
+  auto loaded = VectorType::get({loads.width}, type.getElementType());
+  SmallVector<Value> indices =
+      operandIndices(builder, loc, op, operand, loopIndices);
+  Value first = indices.back();
+  auto load = [&](unsigned n) -> Value {
+    indices.back() = addConstant(builder, loc, first, loads.firsts[n]);
+    return vector::LoadOp::create(builder, loc, loaded, op->getOperand(operand),
+                                  indices);
+  };
+  // The first vector that has it.
+  auto ownerOf = [&](int64_t offset) {
+    return llvm::find_if(loads.firsts,
+                         [&](int64_t first) {
+                           return offset < first + int64_t(loads.width);
+                         }) -
+           loads.firsts.begin();
+  };
+  Value result = load(0);
+  const unsigned count = loads.firsts.size();
+  for (unsigned n = std::min(1u, count - 1); n < count; ++n) {
+    Value next = n == 0 ? result : load(n);
+    SmallVector<int64_t> mask(n + 1 == count ? width : loads.width, 0);
+    for (auto [lane, offset] : llvm::enumerate(loads.offsets)) {
+      unsigned owner = ownerOf(offset);
+      int64_t at = offset - loads.firsts[owner];
+      if (owner == n)
+        mask[lane] = n == 0 ? at : loads.width + at;
+      else if (owner < n)
+        mask[lane] = n == 1 ? at : lane;
+    }
+    result = vector::ShuffleOp::create(builder, loc, result, next, mask);
+  }
+  return result;
+}
+
 Value loadOperand(OpBuilder &builder, Location loc, linalg::GenericOp op,
-                  unsigned operand, ValueRange loopIndices, int lane,
+                  unsigned operand, ValueRange loopIndices, const Lanes &lanes,
                   VectorType type) {
   Value source = op->getOperand(operand);
   unsigned width = type ? type.getNumElements() : 1;
   if (!isa<MemRefType>(source.getType()))
     return splat(builder, loc, source, width);
   LaneAccess access =
-      width == 1 ? LaneAccess::Uniform : laneAccess(op, operand, lane);
+      width == 1 ? LaneAccess::Uniform : laneAccess(op, operand, lanes, width);
   switch (access) {
   case LaneAccess::Uniform: {
     Value scalar = memref::LoadOp::create(
@@ -93,13 +100,15 @@ Value loadOperand(OpBuilder &builder, Location loc, linalg::GenericOp op,
     return vector::LoadOp::create(
         builder, loc, type, source,
         operandIndices(builder, loc, op, operand, loopIndices));
+  case LaneAccess::Shuffled:
+    return loadShuffled(builder, loc, op, operand, loopIndices, lanes, type);
   case LaneAccess::Strided: {
     SmallVector<Value> elements;
     for (unsigned i = 0; i < width; ++i)
       elements.push_back(memref::LoadOp::create(
           builder, loc, source,
           operandIndices(builder, loc, op, operand,
-                         atLane(builder, loc, loopIndices, lane, i))));
+                         atLane(builder, loc, loopIndices, lanes, i))));
     return vector::FromElementsOp::create(builder, loc, type, elements);
   }
   }
@@ -108,7 +117,7 @@ Value loadOperand(OpBuilder &builder, Location loc, linalg::GenericOp op,
 
 void storeOperand(OpBuilder &builder, Location loc, linalg::GenericOp op,
                   unsigned operand, Value value, ValueRange loopIndices,
-                  int lane) {
+                  const Lanes &lanes) {
   Value target = op->getOperand(operand);
   auto type = dyn_cast<VectorType>(value.getType());
   if (!type) {
@@ -117,7 +126,8 @@ void storeOperand(OpBuilder &builder, Location loc, linalg::GenericOp op,
         operandIndices(builder, loc, op, operand, loopIndices));
     return;
   }
-  if (laneAccess(op, operand, lane) == LaneAccess::Contiguous) {
+  if (laneAccess(op, operand, lanes, type.getNumElements()) ==
+      LaneAccess::Contiguous) {
     vector::StoreOp::create(
         builder, loc, value, target,
         operandIndices(builder, loc, op, operand, loopIndices));
@@ -127,7 +137,7 @@ void storeOperand(OpBuilder &builder, Location loc, linalg::GenericOp op,
     memref::StoreOp::create(
         builder, loc, vector::ExtractOp::create(builder, loc, value, i), target,
         operandIndices(builder, loc, op, operand,
-                       atLane(builder, loc, loopIndices, lane, i)));
+                       atLane(builder, loc, loopIndices, lanes, i)));
 }
 
 SmallVector<unsigned> lanePieces(int64_t extent, unsigned width) {

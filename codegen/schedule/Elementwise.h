@@ -4,17 +4,17 @@
 // linalg.generic at a point of its loops, and compute its scalar body there,
 // for `width` neighbouring points at once.
 //
-// A point is given by one index per loop. `lane` names the loop that runs
-// along the lanes of a vector: its index is that of lane 0.
+// A point is given by one index per loop. `lanes` names the loops that run
+// along the lanes of a vector: their indices are those of lane 0.
 //
 //   // out[i, j] = max(x[i, j] + bias[j], 0), eight j at a time
 //   VectorType type = VectorType::get({8}, f32);
-//   Value x = loadOperand(b, loc, op, 0, {i, j}, /*lane=*/1, type);
-//   Value bias = loadOperand(b, loc, op, 1, {i, j}, /*lane=*/1, type);
-//   Value old = loadOperand(b, loc, op, 2, {i, j}, /*lane=*/1, type);
+//   Value x = loadOperand(b, loc, op, 0, {i, j}, /*lanes=*/1, type);
+//   Value bias = loadOperand(b, loc, op, 1, {i, j}, /*lanes=*/1, type);
+//   Value old = loadOperand(b, loc, op, 2, {i, j}, /*lanes=*/1, type);
 //   SmallVector<Value> y =
-//       emitBody(b, op, {x, bias, old}, {i, j}, /*lane=*/1, /*width=*/8);
-//   storeOperand(b, loc, op, 2, y[0], {i, j}, /*lane=*/1);
+//       emitBody(b, op, {x, bias, old}, {i, j}, /*lanes=*/1, /*width=*/8);
+//   storeOperand(b, loc, op, 2, y[0], {i, j}, /*lanes=*/1);
 //
 // Width 1 (and a null vector type) means scalars throughout.
 //
@@ -23,25 +23,13 @@
 #ifndef CORNU_CODEGEN_SCHEDULE_ELEMENTWISE_H
 #define CORNU_CODEGEN_SCHEDULE_ELEMENTWISE_H
 
+#include "codegen/schedule/Lanes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Builders.h"
 
 namespace cornu::codegen {
-
-/// How an operand's elements lie along the lanes of a vector.
-enum class LaneAccess {
-  Uniform,    ///< the same element for every lane
-  Contiguous, ///< neighbouring elements
-  Strided     ///< anything else: one access per lane
-};
-
-/// True where neighbours in the last dimension are neighbours in memory.
-bool isInnermostContiguous(mlir::MemRefType type);
-
-/// How operand `operand` of `op` is read along loop `lane` (-1: Uniform).
-LaneAccess laneAccess(mlir::linalg::GenericOp op, unsigned operand, int lane);
 
 /// The indices of the memref of operand `operand` at a point of the loops.
 /// Constants are gathered, so that equal addresses are written equally.
@@ -51,19 +39,20 @@ llvm::SmallVector<mlir::Value> operandIndices(mlir::OpBuilder &builder,
                                               unsigned operand,
                                               mlir::ValueRange loopIndices);
 
-/// The value of operand `operand` at a point, as a vector of `type` along loop
-/// `lane`: broadcast where it does not depend on the lane, one vector.load
-/// where it is contiguous along it, one scalar load per lane otherwise. A null
-/// `type` gives a scalar.
+/// The value of operand `operand` at a point, as a vector of `type` along
+/// `lanes`: broadcast where it does not depend on the lane, one vector.load
+/// where it is contiguous, a few and shuffles where it is nearly so, one scalar
+/// load per lane otherwise. A null `type` gives a scalar.
 mlir::Value loadOperand(mlir::OpBuilder &builder, mlir::Location loc,
                         mlir::linalg::GenericOp op, unsigned operand,
-                        mlir::ValueRange loopIndices, int lane,
+                        mlir::ValueRange loopIndices, const Lanes &lanes,
                         mlir::VectorType type);
 
-/// Stores `value` (a vector along `lane`, or a scalar) to operand `operand`.
+/// Stores `value` (a vector along `lanes`, or a scalar) to operand `operand`.
 void storeOperand(mlir::OpBuilder &builder, mlir::Location loc,
                   mlir::linalg::GenericOp op, unsigned operand,
-                  mlir::Value value, mlir::ValueRange loopIndices, int lane);
+                  mlir::Value value, mlir::ValueRange loopIndices,
+                  const Lanes &lanes);
 
 /// Computes the body of `op` at a point from the values of all its operands,
 /// outputs included, in order; returns the yielded values. A value that the
@@ -75,8 +64,8 @@ void storeOperand(mlir::OpBuilder &builder, mlir::Location loc,
 llvm::SmallVector<mlir::Value> emitBody(mlir::OpBuilder &builder,
                                         mlir::linalg::GenericOp op,
                                         mlir::ValueRange args,
-                                        mlir::ValueRange loopIndices, int lane,
-                                        unsigned width);
+                                        mlir::ValueRange loopIndices,
+                                        const Lanes &lanes, unsigned width);
 
 /// True where emitBody can compute the body of `op` on vectors. Bodies with
 /// regions of their own run at width 1.

@@ -29,14 +29,15 @@ struct LaneValue {
 class BodyEmitter {
 public:
   BodyEmitter(OpBuilder &builder, linalg::GenericOp op, ValueRange loopIndices,
-              int lane, unsigned width)
-      : builder(builder), op(op), loopIndices(loopIndices), lane(lane),
+              const Lanes &lanes, unsigned width)
+      : builder(builder), op(op), loopIndices(loopIndices), lanes(lanes),
         width(width) {}
 
   SmallVector<Value> emit(ValueRange args);
 
 private:
   LaneValue lookup(Value scalar);
+  LaneValue indexOf(linalg::IndexOp index);
   Value asVector(Location loc, LaneValue value);
   bool emitQuotient(Operation &operation);
   bool emitIndexArithmetic(Operation &operation);
@@ -46,7 +47,7 @@ private:
   OpBuilder &builder;
   linalg::GenericOp op;
   ValueRange loopIndices;
-  int lane;
+  const Lanes &lanes;
   unsigned width;
   DenseMap<Value, LaneValue> values;
 };
@@ -56,6 +57,24 @@ LaneValue BodyEmitter::lookup(Value scalar) {
   auto it = values.find(scalar);
   // Values from outside the body are the same for all lanes.
   return it == values.end() ? LaneValue{scalar} : it->second;
+}
+
+LaneValue BodyEmitter::indexOf(linalg::IndexOp index) {
+  const int loop = index.getDim();
+  Value first = loopIndices[loop];
+  if (width == 1 || !lanes.runAlong(loop))
+    return {first};
+  if (lanes.runLength() == 1)
+    return {first, 1};
+  SmallVector<Attribute> steps;
+  for (unsigned lane = 0; lane < width; ++lane)
+    steps.push_back(builder.getIndexAttr(lanes.step(loop, lane)));
+  auto type = VectorType::get({width}, first.getType());
+  Location loc = index.getLoc();
+  return {arith::AddIOp::create(
+      builder, loc, splat(builder, loc, first, width),
+      arith::ConstantOp::create(builder, loc,
+                                DenseElementsAttr::get(type, steps)))};
 }
 
 Value BodyEmitter::asVector(Location loc, LaneValue value) {
@@ -231,8 +250,7 @@ SmallVector<Value> BodyEmitter::emit(ValueRange args) {
   }
   for (Operation &operation : body->without_terminator()) {
     if (auto index = dyn_cast<linalg::IndexOp>(operation)) {
-      int dim = index.getDim();
-      values[index] = {loopIndices[dim], width > 1 && dim == lane ? 1 : 0};
+      values[index] = indexOf(index);
       continue;
     }
     if (auto load = dyn_cast<memref::LoadOp>(operation)) {
@@ -274,9 +292,9 @@ SmallVector<Value> BodyEmitter::emit(ValueRange args) {
 }
 
 SmallVector<Value> emitBody(OpBuilder &builder, linalg::GenericOp op,
-                            ValueRange args, ValueRange loopIndices, int lane,
-                            unsigned width) {
-  return BodyEmitter(builder, op, loopIndices, lane, width).emit(args);
+                            ValueRange args, ValueRange loopIndices,
+                            const Lanes &lanes, unsigned width) {
+  return BodyEmitter(builder, op, loopIndices, lanes, width).emit(args);
 }
 
 bool isVectorizable(linalg::GenericOp op) {

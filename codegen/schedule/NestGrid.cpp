@@ -110,7 +110,7 @@ void GroupScheduler::emitFill(OpBuilder &builder, Nest &nest, unsigned output,
   alone.root = fill;
   alone.initial.push_back({});
   alone.strategy =
-      NestAttr::get(builder.getContext(), NestKind::Map, lane,
+      NestAttr::get(builder.getContext(), NestKind::Map, lane, 0,
                     nest.strategy.getWidth(), 4, -1, 1, 0, 0, 0, 0);
   emitNestLoops(builder, alone, fillRanges);
   fill->erase();
@@ -187,7 +187,9 @@ void GroupScheduler::emitAlone() {
   bool parallel = !types.empty() && types[0] == utils::IteratorType::parallel;
   if (auto cut = reductionToCut(nest, kernel))
     return emitCutReduction(rewriter, kernel, nest, allRanges[0], *cut);
-  if (!parallel || nest.strategy.getKind() == NestKind::Update)
+  // A loop that each iteration of the lanes takes whole stays in one piece.
+  if (!parallel || nest.strategy.getKind() == NestKind::Update ||
+      (nest.strategy.getLane() > 0 && lanesOf(nest, allRanges[0]).runAlong(0)))
     return emitUnit(rewriter, 0, allRanges[0]);
   IndexMath index{rewriter, loc};
   GridShape shape;
@@ -198,7 +200,7 @@ void GroupScheduler::emitAlone() {
   shape.grain = nest.strategy.getGrain();
   shape.serial = nest.strategy.getSerial();
   shape.multiple = nest.strategy.getLane() == 0
-                       ? nest.strategy.getWidth() * nest.strategy.getVectors()
+                       ? iterationsPerStep(nest, allRanges[0])
                    : nest.strategy.getTileLoop() == 0 ? nest.strategy.getTile()
                                                       : 1;
   emitGrid(rewriter, loc, shape,

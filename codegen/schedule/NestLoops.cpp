@@ -21,22 +21,44 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
+/// kDynamic where a range is fixed or not static.
+static SmallVector<int64_t> sizesOf(ArrayRef<NestRange> ranges) {
+  SmallVector<int64_t> sizes;
+  for (const NestRange &range : ranges)
+    sizes.push_back(range.isFixed()
+                        ? ShapedType::kDynamic
+                        : staticExtent(range).value_or(ShapedType::kDynamic));
+  return sizes;
+}
+
+Lanes lanesOf(const Nest &nest, ArrayRef<NestRange> ranges) {
+  return lanesOf(nest.root, sizesOf(ranges), nest.strategy.getLane(),
+                 nest.strategy.getRun());
+}
+
+int64_t iterationsPerStep(const Nest &nest, ArrayRef<NestRange> ranges) {
+  return nest.strategy.getWidth() * nest.strategy.getVectors() /
+         lanesOf(nest, ranges).runLength();
+}
+
 namespace {
 class NestEmitter {
 public:
   NestEmitter(const Nest &nest, ArrayRef<NestRange> ranges)
       : nest(nest), op(nest.root), loc(op.getLoc()), ranges(ranges),
         indices(op.getNumLoops()), guards(guardsOf(op)),
-        types(op.getIteratorTypesArray()), lane(nest.strategy.getLane()),
+        types(op.getIteratorTypesArray()), lanes(lanesOf(nest, ranges)),
         width(nest.strategy.getWidth()), vectors(nest.strategy.getVectors()),
         tileLoop(nest.strategy.getTileLoop()), tile(nest.strategy.getTile()) {
     for (unsigned loop = 0; loop < ranges.size(); ++loop)
       if (ranges[loop].isFixed())
         indices[loop] = ranges[loop].lower;
-    if (lane >= 0 && ranges[lane].isFixed())
-      lane = -1;
-    if (lane < 0)
+    if (lanes.loop >= 0 && ranges[lanes.loop].isFixed())
+      lanes = {};
+    if (lanes.loop < 0)
       width = vectors = 1;
+    for (const RunLoop &run : lanes.run)
+      indices[run.loop] = ranges[run.loop].lower;
     if (tileLoop >= 0 && ranges[tileLoop].isFixed())
       tileLoop = -1;
     if (tileLoop < 0)
@@ -46,7 +68,7 @@ public:
   void emit(OpBuilder &builder) {
     SmallVector<unsigned> outer;
     for (unsigned loop = 0; loop < ranges.size(); ++loop)
-      if (!ranges[loop].isFixed() && static_cast<int>(loop) != lane &&
+      if (!ranges[loop].isFixed() && !lanes.runAlong(loop) &&
           static_cast<int>(loop) != tileLoop &&
           types[loop] == utils::IteratorType::parallel)
         outer.push_back(loop);
@@ -60,7 +82,13 @@ private:
 
   void emitOuter(OpBuilder &builder, ArrayRef<unsigned> outer);
   void emitTileLoop(OpBuilder &builder);
+  void throughBorder(OpBuilder &builder, unsigned loop,
+                     llvm::function_ref<void(NestRange, bool)> run);
   void emitLane(OpBuilder &builder, unsigned tileSize);
+  void emitLane(OpBuilder &builder, unsigned tileSize, NestRange range,
+                bool isInside);
+  void emitTile(OpBuilder &builder, unsigned laneWidth, unsigned laneVectors,
+                unsigned tileSize);
   void emitMapTile(OpBuilder &builder, NestTile &tile);
   void emitReduceTile(OpBuilder &builder, unsigned laneWidth,
                       unsigned laneVectors, unsigned tileSize);
@@ -81,7 +109,7 @@ private:
   SmallVector<Value> indices;
   SmallVector<Guard> guards;
   SmallVector<utils::IteratorType> types;
-  int lane;
+  Lanes lanes;
   unsigned width, vectors;
   int tileLoop;
   unsigned tile;
@@ -106,10 +134,45 @@ void NestEmitter::emitOuter(OpBuilder &builder, ArrayRef<unsigned> outer) {
               });
 }
 
+/// Runs over loop `loop`: at a border, where single points bound the loops
+/// inside by the guards, inside it, where those on `loop` hold for all, and at
+/// the other border.
+void NestEmitter::throughBorder(OpBuilder &builder, unsigned loop,
+                                llvm::function_ref<void(NestRange, bool)> run) {
+  NestRange range = ranges[loop];
+  std::optional<int64_t> extent = staticExtent(range);
+  SmallVector<Guard> atBorder, inside;
+  for (const Guard &guard : guards)
+    (guard.coefficients[loop] == 0 ? inside : atBorder).push_back(guard);
+  if (atBorder.empty())
+    return run(range, true);
+  auto [low, high] = interior(guards, loop, sizesOf(ranges));
+  if (!extent || constantOf(range.lower) != 0 || high - low < 2)
+    return run(range, false);
+  auto constant = [&](int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value).getResult();
+  };
+  if (low > 0)
+    run({constant(0), constant(low)}, false);
+  SmallVector<Guard> all = guards;
+  guards = inside;
+  run({constant(low), constant(high)}, true);
+  guards = all;
+  if (high < *extent)
+    run({constant(high), constant(*extent)}, false);
+}
+
 void NestEmitter::emitTileLoop(OpBuilder &builder) {
   if (tileLoop < 0)
     return emitLane(builder, 1);
-  auto run = [&](NestRange range, ArrayRef<unsigned> steps) {
+  throughBorder(builder, tileLoop, [&](NestRange range, bool isInside) {
+    SmallVector<unsigned> steps;
+    std::optional<int64_t> extent = staticExtent(range);
+    for (unsigned piece = isInside ? tile : 1; piece >= 1;
+         piece = extent
+                     ? (piece == tile ? llvm::bit_floor(piece - 1) : piece / 2)
+                     : (piece == 1 ? 0 : 1))
+      steps.push_back(piece);
     stepThrough(builder, loc, range, steps, 1, {},
                 [&](OpBuilder &inner, Value index, unsigned step, ValueRange) {
                   indices[tileLoop] = index;
@@ -117,73 +180,47 @@ void NestEmitter::emitTileLoop(OpBuilder &builder) {
                   indices[tileLoop] = Value();
                   return Carried();
                 });
-  };
-  NestRange range = ranges[tileLoop];
-  SmallVector<Guard> atBorder, inside;
-  for (const Guard &guard : guards)
-    (guard.coefficients[tileLoop] == 0 ? inside : atBorder).push_back(guard);
-  SmallVector<unsigned> steps;
-  std::optional<int64_t> extent = staticExtent(range);
-  auto tileSteps = [&](std::optional<int64_t> extent) {
-    SmallVector<unsigned> steps;
-    for (unsigned piece = tile; piece >= 1;
-         piece = extent
-                     ? (piece == tile ? llvm::bit_floor(piece - 1) : piece / 2)
-                     : (piece == 1 ? 0 : 1))
-      steps.push_back(piece);
-    return steps;
-  };
-  if (atBorder.empty())
-    return run(range, tileSteps(extent));
-  SmallVector<int64_t> sizes;
-  for (const NestRange &loop : ranges)
-    sizes.push_back(loop.isFixed()
-                        ? ShapedType::kDynamic
-                        : staticExtent(loop).value_or(ShapedType::kDynamic));
-  auto [low, high] = interior(guards, tileLoop, sizes);
-  if (!extent || constantOf(range.lower) != 0 || high - low < 2)
-    return run(range, {1u});
-  // Border, interior, border.
-  auto constant = [&](int64_t value) {
-    return arith::ConstantIndexOp::create(builder, loc, value).getResult();
-  };
-  if (low > 0)
-    run({constant(0), constant(low)}, {1u});
-  SmallVector<Guard> all = guards;
-  guards = inside;
-  run({constant(low), constant(high)}, tileSteps(high - low));
-  guards = all;
-  if (high < *extent)
-    run({constant(high), constant(*extent)}, {1u});
+  });
 }
 
 void NestEmitter::emitLane(OpBuilder &builder, unsigned tileSize) {
-  auto atLane = [&](OpBuilder &inner, unsigned laneWidth,
-                    unsigned laneVectors) {
-    if (nest.strategy.getKind() == NestKind::Reduce)
-      return emitReduceTile(inner, laneWidth, laneVectors, tileSize);
-    NestTile nestTile(nest, indices, lane, laneWidth, laneVectors, tileLoop,
-                      tileSize);
-    nestTile.place(inner);
-    if (nest.strategy.getKind() == NestKind::Map)
-      emitMapTile(inner, nestTile);
-    else
-      emitUpdateTile(inner, nestTile);
-  };
-  if (lane < 0)
-    return atLane(builder, 1, 1);
-  SmallVector<unsigned> steps = laneSteps(width, vectors, ranges[lane]);
+  if (lanes.loop < 0)
+    return emitTile(builder, 1, 1, tileSize);
+  throughBorder(builder, lanes.loop, [&](NestRange range, bool isInside) {
+    emitLane(builder, tileSize, range, isInside);
+  });
+}
+
+void NestEmitter::emitLane(OpBuilder &builder, unsigned tileSize,
+                           NestRange range, bool isInside) {
+  const unsigned run = lanes.runLength(), perVector = width / run;
+  SmallVector<unsigned> steps{1};
+  if (isInside)
+    steps = laneSteps(perVector, vectors, range);
   // A short lane is straight-line code: at most 4 steps of maps.
   unsigned unroll =
       nest.strategy.getKind() == NestKind::Map && tileSize == 1 ? 4 : 1;
-  stepThrough(builder, loc, ranges[lane], steps, unroll, {},
+  stepThrough(builder, loc, range, steps, unroll, {},
               [&](OpBuilder &inner, Value index, unsigned step, ValueRange) {
-                indices[lane] = index;
-                unsigned laneWidth = std::min(step, width);
-                atLane(inner, laneWidth, step / laneWidth);
-                indices[lane] = Value();
+                indices[lanes.loop] = index;
+                unsigned iterations = std::min(step, perVector);
+                emitTile(inner, iterations * run, step / iterations, tileSize);
+                indices[lanes.loop] = Value();
                 return Carried();
               });
+}
+
+void NestEmitter::emitTile(OpBuilder &builder, unsigned laneWidth,
+                           unsigned laneVectors, unsigned tileSize) {
+  if (nest.strategy.getKind() == NestKind::Reduce)
+    return emitReduceTile(builder, laneWidth, laneVectors, tileSize);
+  NestTile nestTile(nest, indices, lanes, laneWidth, laneVectors, tileLoop,
+                    tileSize);
+  nestTile.place(builder);
+  if (nest.strategy.getKind() == NestKind::Map)
+    emitMapTile(builder, nestTile);
+  else
+    emitUpdateTile(builder, nestTile);
 }
 
 void NestEmitter::emitMapTile(OpBuilder &builder, NestTile &nestTile) {
@@ -248,7 +285,7 @@ void NestEmitter::emitReduceTile(OpBuilder &builder, unsigned laneWidth,
 
   // The accumulators: output-major, then the points of the tile. Where the
   // tile runs along a reduction, only its first row begins with the old value.
-  NestTile single(nest, indices, lane, laneWidth, laneVectors,
+  NestTile single(nest, indices, lanes, laneWidth, laneVectors,
                   split ? -1 : tileLoop, split ? 1 : tileSize);
   single.place(builder);
   Carried accumulators;
@@ -289,28 +326,28 @@ void NestEmitter::emitReduceTile(OpBuilder &builder, unsigned laneWidth,
   if (!split) {
     single.loadInvariant(builder);
     accumulators = reductionLoops(
-        builder, innerReductions(lane, -1), accumulators,
+        builder, innerReductions(lanes.loop, -1), accumulators,
         [&](OpBuilder &inner, ValueRange values) {
           return computeAll(inner, single, single.size(), 1, values);
         });
   } else {
     accumulators = reductionLoops(
-        builder, innerReductions(lane, tileLoop), accumulators,
+        builder, innerReductions(lanes.loop, tileLoop), accumulators,
         [&](OpBuilder &inner, ValueRange values) {
           NestRange range = guardedRange(inner, loc, guards, tileLoop,
                                          ranges[tileLoop], indices);
-          return stepThrough(inner, loc, range, {tileSize, 1u}, 1, values,
-                             [&](OpBuilder &body, Value index, unsigned step,
-                                 ValueRange args) {
-                               indices[tileLoop] = index;
-                               NestTile nestTile(nest, indices, lane, laneWidth,
-                                                 laneVectors, tileLoop, step);
-                               nestTile.place(body);
-                               indices[tileLoop] = Value();
-                               return computeAll(
-                                   body, nestTile, nestTile.size(),
-                                   step == tileSize ? 1 : tileSize, args);
-                             });
+          return stepThrough(
+              inner, loc, range, {tileSize, 1u}, 1, values,
+              [&](OpBuilder &body, Value index, unsigned step,
+                  ValueRange args) {
+                indices[tileLoop] = index;
+                NestTile nestTile(nest, indices, lanes, laneWidth, laneVectors,
+                                  tileLoop, step);
+                nestTile.place(body);
+                indices[tileLoop] = Value();
+                return computeAll(body, nestTile, nestTile.size(),
+                                  step == tileSize ? 1 : tileSize, args);
+              });
         });
     // Add up the rows of the tile.
     Carried combined;
@@ -333,7 +370,7 @@ void NestEmitter::emitReduceTile(OpBuilder &builder, unsigned laneWidth,
 
 void NestEmitter::emitUpdateTile(OpBuilder &builder, NestTile &nestTile) {
   nestTile.loadInvariant(builder);
-  reductionLoops(builder, innerReductions(lane, -1), {},
+  reductionLoops(builder, innerReductions(lanes.loop, -1), {},
                  [&](OpBuilder &inner, ValueRange) {
                    NestTile here = nestTile;
                    for (unsigned loop = 0; loop < indices.size(); ++loop)
@@ -353,7 +390,9 @@ void NestEmitter::emitUpdateTile(OpBuilder &builder, NestTile &nestTile) {
 void NestEmitter::emitFold(OpBuilder &builder) {
   SmallVector<Operation *> combiners = findCombiners(op);
   unsigned numOutputs = op.getNumDpsInits();
-  SmallVector<unsigned> steps = laneSteps(width, vectors, ranges[lane]);
+  const unsigned run = lanes.runLength(), perVector = width / run;
+  SmallVector<unsigned> steps =
+      laneSteps(perVector, vectors, ranges[lanes.loop]);
 
   // Every step along the lane has accumulators of its own: `vectors` vectors
   // for the first, one for the others.
@@ -364,8 +403,8 @@ void NestEmitter::emitFold(OpBuilder &builder) {
   Carried accumulators;
   for (unsigned step : steps) {
     Part part;
-    part.laneWidth = std::min(step, width);
-    part.laneVectors = step / part.laneWidth;
+    part.laneWidth = std::min(step, perVector) * run;
+    part.laneVectors = step * run / part.laneWidth;
     part.first = accumulators.size();
     parts.push_back(part);
     for (unsigned o = 0; o < numOutputs; ++o)
@@ -378,17 +417,17 @@ void NestEmitter::emitFold(OpBuilder &builder) {
   }
 
   accumulators = reductionLoops(
-      builder, innerReductions(lane, -1), accumulators,
+      builder, innerReductions(lanes.loop, -1), accumulators,
       [&](OpBuilder &inner, ValueRange values) {
         return stepThrough(
-            inner, loc, ranges[lane], steps, 2, values,
+            inner, loc, ranges[lanes.loop], steps, 2, values,
             [&](OpBuilder &body, Value index, unsigned step, ValueRange args) {
               const Part &part = parts[llvm::find(steps, step) - steps.begin()];
-              indices[lane] = index;
-              NestTile nestTile(nest, indices, lane, part.laneWidth,
+              indices[lanes.loop] = index;
+              NestTile nestTile(nest, indices, lanes, part.laneWidth,
                                 part.laneVectors, -1, 1);
               nestTile.place(body);
-              indices[lane] = Value();
+              indices[lanes.loop] = Value();
               Carried results(args);
               for (unsigned v = 0; v < part.laneVectors; ++v) {
                 Carried outputs;
@@ -404,7 +443,7 @@ void NestEmitter::emitFold(OpBuilder &builder) {
       });
 
   // Vectors of equal width first, then across the lanes, widest first.
-  NestTile point(nest, indices, -1, 1, 1, -1, 1);
+  NestTile point(nest, indices, lanes.ofRun(), run, 1, -1, 1);
   point.place(builder);
   Carried results;
   for (unsigned o = 0; o < numOutputs; ++o) {
@@ -416,13 +455,15 @@ void NestEmitter::emitFold(OpBuilder &builder) {
     Value total;
     for (auto &[_, level] : byWidth) {
       Value sum = combineLanes(builder, combiners[o],
-                               combineAll(builder, combiners[o], level));
+                               combineAll(builder, combiners[o], level), run);
       total = total ? combine(builder, combiners[o], total, sum) : sum;
     }
     TypedAttr initial = nest.initial[o];
     if (!total) // an empty lane
-      total =
-          arith::ConstantOp::create(builder, loc, neutralElement(combiners[o]));
+      total = splat(
+          builder, loc,
+          arith::ConstantOp::create(builder, loc, neutralElement(combiners[o])),
+          run);
     if (!initial || initial != neutralElement(combiners[o]))
       total = combine(builder, combiners[o], initialValue(builder, point, o, 0),
                       total);

@@ -17,6 +17,7 @@
 #define CORNU_CODEGEN_SCHEDULE_NESTLOOPS_H
 
 #include "codegen/IR/Codegen.h"
+#include "codegen/schedule/Lanes.h"
 #include "codegen/schedule/NestRanges.h"
 
 namespace cornu::codegen {
@@ -39,6 +40,12 @@ struct Nest {
 /// whose index may fall outside [0, extent); such points do not take part. It
 /// stands for padding with a neutral value.
 inline constexpr llvm::StringLiteral kGuardsAttr = "codegen.guards";
+
+/// What runs along the lanes of `nest`, whose loops have these ranges.
+Lanes lanesOf(const Nest &nest, llvm::ArrayRef<NestRange> ranges);
+
+/// The iterations of the lanes' loop that the vectors in flight take at once.
+int64_t iterationsPerStep(const Nest &nest, llvm::ArrayRef<NestRange> ranges);
 
 /// Emits the loops at the builder's insertion point.
 void emitNestLoops(mlir::OpBuilder &builder, const Nest &nest,

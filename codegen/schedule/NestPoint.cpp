@@ -13,20 +13,20 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
-NestTile::NestTile(const Nest &nest, ArrayRef<Value> indices, int lane,
-                   unsigned width, unsigned vectors, int tileLoop,
-                   unsigned tile)
-    : nest(nest), root(nest.root), indices(indices), lane(lane), width(width),
+NestTile::NestTile(const Nest &nest, ArrayRef<Value> indices,
+                   const Lanes &lanes, unsigned width, unsigned vectors,
+                   int tileLoop, unsigned tile)
+    : nest(nest), root(nest.root), indices(indices), lanes(lanes), width(width),
       vectors(vectors), tileLoop(tileLoop), tile(tile) {}
 
 void NestTile::place(OpBuilder &builder) {
   Location loc = root.getLoc();
   laneIndices.clear();
   tileIndices.clear();
-  if (lane >= 0)
+  if (lanes.loop >= 0)
     for (unsigned v = 0; v < vectors; ++v)
-      laneIndices.push_back(
-          addConstant(builder, loc, indices[lane], v * width));
+      laneIndices.push_back(addConstant(builder, loc, indices[lanes.loop],
+                                        v * width / lanes.runLength()));
   if (tileLoop >= 0)
     for (unsigned t = 0; t < tile; ++t)
       tileIndices.push_back(addConstant(builder, loc, indices[tileLoop], t));
@@ -36,8 +36,8 @@ void NestTile::setIndex(unsigned loop, Value index) { indices[loop] = index; }
 
 SmallVector<Value> NestTile::pointIndices(unsigned point) const {
   SmallVector<Value> result = indices;
-  if (lane >= 0)
-    result[lane] = laneIndices[point / tile];
+  if (lanes.loop >= 0)
+    result[lanes.loop] = laneIndices[point / tile];
   if (tileLoop >= 0)
     result[tileLoop] = tileIndices[point % tile];
   return result;
@@ -67,7 +67,7 @@ Value NestTile::load(OpBuilder &builder, unsigned operand, unsigned point) {
     return it->second;
   if (loadTransposed(builder, operand, point / tile))
     return loaded[{operand, key}];
-  Value value = loadOperand(builder, root.getLoc(), root, operand, at, lane,
+  Value value = loadOperand(builder, root.getLoc(), root, operand, at, lanes,
                             vectorType(root->getOperand(operand), width));
   return loaded[{operand, key}] = value;
 }
@@ -96,16 +96,16 @@ static void transpose(OpBuilder &builder, Location loc,
 bool NestTile::loadTransposed(OpBuilder &builder, unsigned operand,
                               unsigned vector) {
   linalg::GenericOp op = root;
-  if (width == 1 || tile != width || lane < 0 || tileLoop < 0 ||
-      laneAccess(op, operand, tileLoop) != LaneAccess::Contiguous ||
-      laneAccess(op, operand, lane) != LaneAccess::Strided)
+  if (width == 1 || tile != width || lanes.loop < 0 || tileLoop < 0 ||
+      laneAccess(op, operand, tileLoop, width) != LaneAccess::Contiguous ||
+      laneAccess(op, operand, lanes, width) != LaneAccess::Strided)
     return false;
   Location loc = op.getLoc();
   SmallVector<Value> rows;
   SmallVector<Value> at = pointIndices(vector * tile);
-  Value first = at[lane];
+  Value first = at[lanes.loop];
   for (unsigned i = 0; i < width; ++i) {
-    at[lane] = addConstant(builder, loc, first, i);
+    at[lanes.loop] = addConstant(builder, loc, first, i);
     rows.push_back(loadOperand(builder, loc, op, operand, at, tileLoop,
                                vectorType(op->getOperand(operand), width)));
   }
@@ -138,7 +138,7 @@ Value NestTile::loadOutput(OpBuilder &builder, unsigned output,
                            unsigned point) {
   unsigned operand = root.getNumDpsInputs() + output;
   return loadOperand(builder, root.getLoc(), root, operand, pointIndices(point),
-                     lane, vectorType(root->getOperand(operand), width));
+                     lanes, vectorType(root->getOperand(operand), width));
 }
 
 SmallVector<Value> NestTile::compute(OpBuilder &builder, unsigned point,
@@ -147,18 +147,18 @@ SmallVector<Value> NestTile::compute(OpBuilder &builder, unsigned point,
   for (unsigned i = 0; i < root.getNumDpsInputs(); ++i)
     args.push_back(load(builder, i, point));
   llvm::append_range(args, outputs);
-  return emitBody(builder, root, args, pointIndices(point), lane, width);
+  return emitBody(builder, root, args, pointIndices(point), lanes, width);
 }
 
 /// The indices of the loops of `consumer` at the point where it reads what
 /// `producer` wrote through `producerMap`.
-static SmallVector<Value> consumerIndices(linalg::GenericOp consumer,
-                                          AffineMap consumerMap,
-                                          AffineMap producerMap,
-                                          ArrayRef<Value> producerIndices,
-                                          int producerLane, int &lane) {
+static SmallVector<Value>
+consumerIndices(linalg::GenericOp consumer, AffineMap consumerMap,
+                AffineMap producerMap, ArrayRef<Value> producerIndices,
+                const Lanes &producerLanes, Lanes &lanes) {
   SmallVector<Value> result(consumer.getNumLoops());
-  lane = -1;
+  lanes = producerLanes;
+  lanes.loop = -1;
   for (auto [to, from] :
        llvm::zip(consumerMap.getResults(), producerMap.getResults())) {
     auto loop = dyn_cast<AffineDimExpr>(to);
@@ -166,8 +166,12 @@ static SmallVector<Value> consumerIndices(linalg::GenericOp consumer,
     if (!loop || !source)
       continue;
     result[loop.getPosition()] = producerIndices[source.getPosition()];
-    if (static_cast<int>(source.getPosition()) == producerLane)
-      lane = loop.getPosition();
+    const int sourceLoop = source.getPosition();
+    if (sourceLoop == producerLanes.loop)
+      lanes.loop = loop.getPosition();
+    for (auto [run, producerRun] : llvm::zip(lanes.run, producerLanes.run))
+      if (sourceLoop == producerRun.loop)
+        run.loop = loop.getPosition();
   }
   return result;
 }
@@ -180,26 +184,26 @@ void NestTile::finish(OpBuilder &builder, unsigned point, ValueRange results) {
     linalg::GenericOp op;
     unsigned operand;
     SmallVector<Value> indices;
-    int lane;
+    Lanes lanes;
     Value value;
   };
   llvm::SmallMapVector<Value, InRegister, 4> registers;
-  auto publish = [&](linalg::GenericOp op, ArrayRef<Value> indices, int lane,
-                     ValueRange values) {
+  auto publish = [&](linalg::GenericOp op, ArrayRef<Value> indices,
+                     const Lanes &lanes, ValueRange values) {
     for (auto [i, value] : llvm::enumerate(values)) {
       unsigned operand = op.getNumDpsInputs() + i;
       Value buffer = op->getOperand(operand);
-      registers[buffer] = {op, operand, SmallVector<Value>(indices), lane,
+      registers[buffer] = {op, operand, SmallVector<Value>(indices), lanes,
                            value};
       if (!nest.dead.contains(buffer))
-        storeOperand(builder, op.getLoc(), op, operand, value, indices, lane);
+        storeOperand(builder, op.getLoc(), op, operand, value, indices, lanes);
     }
   };
-  publish(root, at, lane, results);
+  publish(root, at, lanes, results);
   for (linalg::GenericOp epilogue : nest.epilogues) {
     SmallVector<AffineMap> maps = epilogue.getIndexingMapsArray();
     SmallVector<Value> indices;
-    int epilogueLane = -1;
+    Lanes epilogueLanes;
     for (unsigned i = 0; i < epilogue.getNumDpsInputs(); ++i) {
       auto it = registers.find(epilogue->getOperand(i));
       if (it == registers.end())
@@ -207,7 +211,7 @@ void NestTile::finish(OpBuilder &builder, unsigned point, ValueRange results) {
       InRegister &source = it->second;
       indices = consumerIndices(
           epilogue, maps[i], source.op.getIndexingMapsArray()[source.operand],
-          source.indices, source.lane, epilogueLane);
+          source.indices, source.lanes, epilogueLanes);
       break;
     }
     // A buffer of one row does not show the rows, which are the first loops of
@@ -229,11 +233,11 @@ void NestTile::finish(OpBuilder &builder, unsigned point, ValueRange results) {
         args.push_back(it->second.value);
       else
         args.push_back(loadOperand(builder, epilogue.getLoc(), epilogue, i,
-                                   indices, epilogueLane,
+                                   indices, epilogueLanes,
                                    vectorType(epilogue->getOperand(i), width)));
     }
-    publish(epilogue, indices, epilogueLane,
-            emitBody(builder, epilogue, args, indices, epilogueLane, width));
+    publish(epilogue, indices, epilogueLanes,
+            emitBody(builder, epilogue, args, indices, epilogueLanes, width));
   }
 }
 

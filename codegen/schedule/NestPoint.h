@@ -1,7 +1,7 @@
 //===- NestPoint.h - One register tile of a nest ----------------*- C++ -*-===//
 //
 // A register tile is `tile` points along one loop times `vectors` vectors
-// along the lane. NestTile knows the loop indices of its points, loads every
+// along the lanes. NestTile knows the loop indices of its points, loads every
 // operand once per distinct address, computes bodies, and runs the epilogues
 // on results that are still in registers.
 //
@@ -10,6 +10,7 @@
 #ifndef CORNU_CODEGEN_SCHEDULE_NESTPOINT_H
 #define CORNU_CODEGEN_SCHEDULE_NESTPOINT_H
 
+#include "codegen/schedule/Lanes.h"
 #include "codegen/schedule/NestLoops.h"
 #include <map>
 
@@ -18,9 +19,10 @@ namespace cornu::codegen {
 class NestTile {
 public:
   /// `indices` holds the index of every loop that is known; the tile adds the
-  /// others. `lane` and `tileLoop` may be -1.
-  NestTile(const Nest &nest, llvm::ArrayRef<mlir::Value> indices, int lane,
-           unsigned width, unsigned vectors, int tileLoop, unsigned tile);
+  /// others. The loops of `lanes` and `tileLoop` may be -1.
+  NestTile(const Nest &nest, llvm::ArrayRef<mlir::Value> indices,
+           const Lanes &lanes, unsigned width, unsigned vectors, int tileLoop,
+           unsigned tile);
 
   unsigned size() const { return vectors * tile; }
   unsigned getWidth() const { return width; }
@@ -53,7 +55,7 @@ private:
   const Nest &nest;
   mlir::linalg::GenericOp root;
   llvm::SmallVector<mlir::Value> indices;
-  int lane;
+  Lanes lanes;
   unsigned width, vectors;
   int tileLoop;
   unsigned tile;

@@ -27,9 +27,9 @@ static bool transposes(NestAttr strategy) {
 static NestAttr withSizes(NestAttr attr, int64_t vectors, int64_t tile,
                           int64_t grain) {
   return NestAttr::get(attr.getContext(), attr.getKind(), attr.getLane(),
-                       attr.getWidth(), vectors, attr.getTileLoop(), tile,
-                       attr.getRows(), attr.getGroup(), grain,
-                       attr.getSerial());
+                       attr.getRun(), attr.getWidth(), vectors,
+                       attr.getTileLoop(), tile, attr.getRows(),
+                       attr.getGroup(), grain, attr.getSerial());
 }
 
 SmallVector<Attribute> nestCandidates(linalg::GenericOp op, NestAttr current,
@@ -59,10 +59,11 @@ SmallVector<Attribute> nestCandidates(linalg::GenericOp op, NestAttr current,
       add(vectors, tile / 2, grain);
       add(vectors * 2, tile / 2, grain);
       add(vectors / 2, tile * 2, grain);
-      candidates.push_back(NestAttr::get(
-          op.getContext(), current.getKind(), current.getLane(),
-          current.getWidth(), vectors, /*tile_loop=*/-1, /*tile=*/1,
-          current.getRows(), current.getGroup(), grain, current.getSerial()));
+      candidates.push_back(
+          NestAttr::get(op.getContext(), current.getKind(), current.getLane(),
+                        current.getRun(), current.getWidth(), vectors,
+                        /*tile_loop=*/-1, /*tile=*/1, current.getRows(),
+                        current.getGroup(), grain, current.getSerial()));
     }
   }
   // Rows that are shared are cut by the grain of all.
@@ -76,8 +77,9 @@ SmallVector<Attribute> nestCandidates(linalg::GenericOp op, NestAttr current,
 std::string whyUnsuitable(linalg::GenericOp op, NestAttr given,
                           NestAttr byDefault, const Target &target) {
   auto roles = [](NestAttr attr) {
-    return std::make_tuple(attr.getKind(), attr.getLane(), attr.getWidth(),
-                           attr.getTileLoop(), attr.getRows(), attr.getGroup());
+    return std::make_tuple(attr.getKind(), attr.getLane(), attr.getRun(),
+                           attr.getWidth(), attr.getTileLoop(), attr.getRows(),
+                           attr.getGroup());
   };
   SmallVector<NestAttr> known = {byDefault};
   for (Attribute candidate : nestCandidates(op, byDefault, target)) {
@@ -86,13 +88,14 @@ std::string whyUnsuitable(linalg::GenericOp op, NestAttr given,
     NestAttr last = known.back();
     if (!transposes(last) && last.getTileLoop() >= 0)
       known.push_back(NestAttr::get(
-          op.getContext(), last.getKind(), last.getLane(), last.getWidth(),
-          last.getVectors(), /*tile_loop=*/-1, /*tile=*/1, last.getRows(),
-          last.getGroup(), last.getGrain(), last.getSerial()));
+          op.getContext(), last.getKind(), last.getLane(), last.getRun(),
+          last.getWidth(), last.getVectors(), /*tile_loop=*/-1, /*tile=*/1,
+          last.getRows(), last.getGroup(), last.getGrain(), last.getSerial()));
   }
   if (llvm::none_of(known,
                     [&](NestAttr attr) { return roles(attr) == roles(given); }))
-    return "its loops cannot have these roles (kind, lane, width, tile_loop, "
+    return "its loops cannot have these roles (kind, lane, run, width, "
+           "tile_loop, "
            "rows, group)";
   int64_t registers = target.vectorRegisters;
   for (const std::string &reason : {

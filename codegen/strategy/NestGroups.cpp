@@ -227,7 +227,48 @@ static bool addStage(NestGroup &group, linalg::GenericOp next) {
   return true;
 }
 
-SmallVector<NestGroup> groupNests(Block &block) {
+/// The points of the largest stage of a row; kDynamic where not static.
+static int64_t pointsOfRow(const NestGroup &group) {
+  int64_t most = 0;
+  for (unsigned s = 0; s < group.stages.size(); ++s) {
+    SmallVector<int64_t> sizes =
+        linalg::GenericOp(group.stages[s]).getStaticLoopRanges();
+    for (ArrayRef<unsigned> row : group.rows)
+      sizes[row[s]] = 1;
+    if (llvm::any_of(sizes, ShapedType::isDynamic))
+      return ShapedType::kDynamic;
+    most = std::max(most, ShapedType::getNumElements(sizes));
+  }
+  return most;
+}
+
+/// A row of a few points leaves lanes empty: several rows are one then, or
+/// every root has a loop of its own over them all.
+static void lengthenRows(NestGroup &group, int64_t lanes) {
+  while (!group.rows.empty()) {
+    int64_t points = pointsOfRow(group);
+    if (ShapedType::isDynamic(points) || points > lanes / 2)
+      return;
+    group.rows.pop_back();
+    // What scales with the batch is no row.
+    if (ShapedType::isDynamic(pointsOfRow(group)))
+      group.rows.clear();
+  }
+}
+
+/// A root and its epilogues.
+static SmallVector<NestGroup> splitIntoRoots(const NestGroup &group) {
+  SmallVector<NestGroup> parts;
+  for (auto [stage, isEpilogue] : llvm::zip(group.stages, group.isEpilogue)) {
+    if (!isEpilogue)
+      parts.emplace_back();
+    parts.back().stages.push_back(stage);
+    parts.back().isEpilogue.push_back(isEpilogue);
+  }
+  return parts;
+}
+
+SmallVector<NestGroup> groupNests(Block &block, int64_t lanes) {
   SmallVector<NestGroup> groups;
   bool open = false;
   for (Operation &op : block) {
@@ -247,11 +288,19 @@ SmallVector<NestGroup> groupNests(Block &block) {
     groups.push_back(group);
     open = true;
   }
-  // One root alone chooses its own rows.
-  for (NestGroup &group : groups)
+  SmallVector<NestGroup> result;
+  for (NestGroup &group : groups) {
+    // One root alone chooses its own rows.
     if (group.numRoots() == 1)
       group.rows.clear();
-  return groups;
+    else
+      lengthenRows(group, lanes);
+    if (group.rows.empty())
+      llvm::append_range(result, splitIntoRoots(group));
+    else
+      result.push_back(group);
+  }
+  return result;
 }
 
 } // namespace cornu::codegen

@@ -32,8 +32,9 @@ struct NestGroup {
   unsigned numRoots() const { return llvm::count(isEpilogue, false); }
 };
 
-/// The groups of a block, in order.
-llvm::SmallVector<NestGroup> groupNests(mlir::Block &block);
+/// The groups of a block, in order. Rows of so few points that most of `lanes`
+/// lanes of a vector would be empty are not run one by one.
+llvm::SmallVector<NestGroup> groupNests(mlir::Block &block, int64_t lanes);
 
 } // namespace cornu::codegen
 

@@ -58,6 +58,31 @@ def test_only_scalars_are_computed_without_vectors(cornu, tmp_path):
                 assert work <= 16 and kernel["bytes"] <= 64, f"{entry}: {kernel}"
 
 
+def model_of(layers, shape):
+    inputs = {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, *shape], "dtype": "float32"}}
+    layers = [{"class_name": kind, "config": {"name": f"layer{i}", **config}} for i, (kind, config) in enumerate(layers)]
+    return json.dumps({"class_name": "Sequential", "config": {"name": "few", "layers": [inputs, *layers]}})
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+@pytest.mark.parametrize("layer, scalars", [
+    (("MaxPooling2D", {"pool_size": 2}), r"max|min"),
+    (("AveragePooling2D", {"pool_size": 2}), r"add|mul|div|fm"),
+    (("BatchNormalization", {}), r"add|sub|mul|fm"),
+    (("Softmax", {}), r"max|div|fm"),
+    (("LayerNormalization", {}), r"sub|fm|sqrt"),
+    (("Activation", {"activation": "tanh"}), r"div|fm"),
+], ids=lambda value: value[0] if isinstance(value, tuple) else "")
+def test_few_channels_are_computed_in_vectors(cornu, tmp_path, layer, scalars, channels):
+    """Neighbouring pixels fill the lanes that their channels leave. A rest of a batch's rows may be scalar."""
+    (tmp_path / "m.json").write_text(model_of([layer], (16, 16, channels)))
+    text = run(cornu, "compile", tmp_path / "m.json", "--inference-only", "--batch=2", "--mcpu=x86-64-v3", "--target=x86_64-linux-gnu", "--emit=asm", "-o", "-").out
+    assert re.search(r"\bv\w+ps\b.*[xy]mm", text)
+    found = [line.strip() for line in text.splitlines() if re.search(rf"\bv({scalars})\w*ss\b", line)]
+    # What belongs to a channel, and not to a pixel, is not worth a vector.
+    assert len(found) <= 2 * channels + 2, found
+
+
 def test_weights_of_another_program_in_panels(cornu, tmp_path):
     """A program that only predicts has its kernels in the order in which they are read; files of weights are row-major."""
     import numpy as np

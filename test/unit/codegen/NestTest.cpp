@@ -27,7 +27,7 @@ func.func @kernel(%x: memref<?x$Nxf32>, %y: memref<?x$Nxf32>, %o: memref<?x$Nxf3
 }
 
 TEST_F(NestTest, BiasAndInPlaceAndSeveralOutputs) {
-  for (const char *n : {"3", "10", "128"})
+  for (const char *n : {"1", "2", "3", "5", "10", "128"})
     check(with(R"(
 func.func @kernel(%x: memref<?x$Nxf64>, %b: memref<$Nxf64>, %s: memref<?xf64>, %m: memref<?x$Nxi1>, %w: memref<?xi8>) {
   %zero = arith.constant 0.0 : f64
@@ -182,7 +182,7 @@ func.func @kernel(%x: memref<?x$Nxf32>, %o: memref<$O>, %w: memref<?xi8>) {
   }
   return
 })";
-  for (const char *n : {"1", "3", "10", "64", "200"})
+  for (const char *n : {"1", "2", "3", "5", "10", "64", "200"})
     for (auto &choice :
          {std::pair("arith.addf", "0.0"), std::pair("arith.addf", "2.5"),
           std::pair("arith.maximumf", "0xFF800000")}) {
@@ -206,7 +206,7 @@ func.func @kernel(%x: memref<?x$Nxf32>, %o: memref<$O>, %w: memref<?xi8>) {
 }
 
 TEST_F(NestTest, MeanAndVarianceOfChannels) {
-  for (const char *n : {"3", "16", "100"})
+  for (const char *n : {"1", "2", "3", "6", "16", "100"})
     check(with(R"(
 func.func @kernel(%x: memref<?x4x5x$Nxf32>, %y: memref<?x4x5x$Nxf32>, %g: memref<$Nxf32>, %w: memref<?xi8>) {
   %zero = arith.constant 0.0 : f32
@@ -291,7 +291,7 @@ func.func @kernel(%x: memref<?x$Nxf32>, %o: memref<?xi32>, %w: memref<?xi8>) {
 //===----------------------------------------------------------------------===//
 
 TEST_F(NestTest, SoftmaxIsOneLoopOverRows) {
-  for (const char *n : {"1", "10", "64", "77"})
+  for (const char *n : {"1", "2", "3", "5", "8", "10", "64", "77"})
     check(with(R"(
 func.func @kernel(%x: memref<?x3x$Nxf32>, %y: memref<?x3x$Nxf32>, %w: memref<?xi8>) {
   %c0 = arith.constant 0 : index
@@ -380,6 +380,16 @@ std::string pool(int h, int c, int k, int s, int p, const char *op,
 TEST_F(NestTest, PoolsWithoutPadding) {
   check(pool(8, 16, 2, 2, 0, "arith.maximumf", "0xFF800000"));
   check(pool(9, 5, 3, 2, 0, "arith.addf", "0.0"));
+}
+
+TEST_F(NestTest, PoolsOfFewChannels) {
+  for (int channels : {1, 2, 3, 4, 5, 6, 7}) {
+    SCOPED_TRACE(std::to_string(channels) + " channels");
+    check(pool(21, channels, 2, 2, 0, "arith.maximumf", "0xFF800000"));
+    check(pool(19, channels, 3, 1, 1, "arith.addf", "0.0"));
+    check(pool(23, channels, 3, 2, 1, "arith.maximumf", "0xFF800000"));
+    check(pool(25, channels, 4, 3, 0, "arith.addf", "0.0"));
+  }
 }
 
 TEST_F(NestTest, PoolsSkipThePadding) {
