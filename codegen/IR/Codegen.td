@@ -105,9 +105,10 @@ def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {
       * `pack_right`: the right operand is repacked in panels of `nr` lanes;
       * `flatten_rows`: a tile may span several rows loops, with an address of
         its own for each row; else it stays within the innermost one;
-      * `along_reduction`: accumulators run along the reduction, where both
-        operands are contiguous along it, and are summed up at its end: for
-        few rows or lanes;
+      * `along_reduction`: accumulators run along the reduction, where the left
+        operand is contiguous along it, and are summed up at its end: for few
+        rows or lanes. A right operand that is not contiguous likewise is
+        packed, lane by lane;
       * `single_row_nr`: where the number of rows is known at run time only, a
         second version for one row has tiles of so many lanes and packs
         nothing (0: no such version);
@@ -164,8 +165,10 @@ def Codegen_NestAttr : Codegen_Attr<"Nest", "nest"> {
       * `epilogue`: computed in registers by the nest before it.
 
     `lane` is the loop that runs along the `width` lanes of a vector, or -1
-    for scalar code; `tile_loop` the second parallel loop of the register tile
-    (or -1), `tile` its iterations in registers. `rows` is the number of
+    for scalar code. Where rows are short, its iterations take the last `run`
+    parallel loops whole with them: 4 pixels of 3 channels are 12 lanes.
+    `tile_loop` is the second parallel loop of the register tile (or -1),
+    `tile` its iterations in registers. `rows` is the number of
     leading loops that this nest shares with its neighbours in the same kernel
     (which have the same `group`); they become the grid, cut into tasks of
     about `grain` points. A grid of fewer than `serial` points runs without
@@ -178,6 +181,7 @@ def Codegen_NestAttr : Codegen_Attr<"Nest", "nest"> {
     ```
   }];
   let parameters = (ins EnumParameter<Codegen_NestKind>:$kind, "int64_t":$lane,
+                        DefaultValuedParameter<"int64_t", "0">:$run,
                         "int64_t":$width, "int64_t":$vectors,
                         "int64_t":$tile_loop, "int64_t":$tile,
                         "int64_t":$rows, "int64_t":$group, "int64_t":$grain,

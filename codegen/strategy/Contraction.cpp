@@ -75,6 +75,26 @@ static bool leftRunsAcross(linalg::GenericOp op, const ContractionForm &form) {
   });
 }
 
+/// The longest run of the reduction along which the left operand is contiguous:
+/// a window's row of all channels.
+static int64_t leftRun(linalg::GenericOp op, const ContractionForm &form) {
+  int64_t run = 1;
+  for (bool longer = true; longer;) {
+    longer = false;
+    for (unsigned loop : form.reduction)
+      if (int64_t extent = form.extents[loop];
+          extent > 1 && strideOf(op, form.left, loop) == run &&
+          strideOf(op, form.right, loop) ==
+              run *
+                  strideOf(op, form.right, form.reduction.back()).value_or(0)) {
+        run *= extent;
+        longer = true;
+        break;
+      }
+  }
+  return run;
+}
+
 /// The register tile: as many accumulators as registers hold beside the panel's
 /// vectors, one broadcast and one spare.
 static void chooseTile(Blocking &blocking, const ContractionForm &form,
@@ -85,6 +105,8 @@ static void chooseTile(Blocking &blocking, const ContractionForm &form,
   int64_t registers = target.vectorRegisters;
   // Vectors that the lane's extent fills, its power-of-two tail included.
   int64_t vectors = extent / lanes + llvm::popcount(uint64_t(extent % lanes));
+  if (extent * 2 <= lanes) // one short vector
+    vectors = 1;
   if (form.sharedLane) {
     // Both operands are vectors, each used once: nothing to gain from width.
     blocking.nr = std::min<int64_t>(lanes, llvm::bit_floor(uint64_t(extent)));
@@ -254,6 +276,17 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
     blocking.alongReduction = true;
     blocking.packRight = false;
     blocking.mr = target.vectorRegisters / 2;
+  } else if (!form->sharedLane && lane * 2 <= lanes && rows >= 4 &&
+             leftRun(op, *form) % lanes == 0 &&
+             leftRun(op, *form) >= 2 * lanes) {
+    // Few lanes would leave most of a vector empty.
+    blocking.alongReduction = true;
+    blocking.packRight = !along(form->right);
+    blocking.flattenRows = false;
+    blocking.nr = lane;
+    blocking.mr =
+        std::max<int64_t>((target.vectorRegisters - 1) / (lane + 1), 1);
+    blocking.mc = llvm::alignTo(blocking.mc, blocking.mr);
   }
   // One row: enough lanes that the latency of the multiply-adds is hidden and
   // half of the registers stay free for what they load.

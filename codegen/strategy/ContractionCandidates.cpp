@@ -135,9 +135,18 @@ std::string whyUnsuitable(linalg::GenericOp op, ContractionAttr given,
                       .getIntOrFloatBitWidth();
   int64_t lanes = std::max<unsigned>(target.lanes(bits), 1);
   // What the strategy decides between.
-  SmallVector<ContractionAttr> known = {byDefault};
-  for (Attribute candidate : contractionCandidates(op, byDefault, target))
-    known.push_back(cast<ContractionAttr>(candidate));
+  SmallVector<ContractionAttr> known;
+  auto addNear = [&](ContractionAttr base) {
+    known.push_back(base);
+    for (Attribute candidate : contractionCandidates(op, base, target))
+      known.push_back(cast<ContractionAttr>(candidate));
+  };
+  addNear(byDefault);
+  if (byDefault.getWinograd()) {
+    Blocking plain(byDefault);
+    plain.winograd = WinogradAttr();
+    addNear(cast<ContractionAttr>(Attribute(plain.get(op.getContext()))));
+  }
   auto hasSame = [&](auto member) {
     return llvm::any_of(known, [&](ContractionAttr attr) {
       return member(attr) == member(given);

@@ -88,6 +88,52 @@ static bool movesAny(ArrayRef<LinearExpr> results, unsigned loop) {
                       [&](const LinearExpr &e) { return e.moves(loop); });
 }
 
+/// Lanes that are not worth a vector.
+static constexpr int64_t kFewLanes = 8;
+
+/// True if `loop` runs along memory in the operand of `type`, and alone there.
+static bool runsAlongMemory(Type type, ArrayRef<LinearExpr> results,
+                            unsigned loop) {
+  auto memref = dyn_cast<MemRefType>(type);
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (!memref || failed(memref.getStridesAndOffset(strides, offset)))
+    return false;
+  int64_t stride = 0;
+  for (auto [dim, expr] : llvm::enumerate(results))
+    if (expr.moves(loop)) {
+      if (stride != 0 || ShapedType::isDynamic(strides[dim]))
+        return false;
+      stride = expr.coefficients[loop] * strides[dim];
+    }
+  return stride == 1;
+}
+
+/// The loop along the lanes: the last of the output, or, where that is short,
+/// another along which one operand can be read in vectors, as the channels in
+/// the gradient for a kernel of few filters.
+static unsigned laneOf(linalg::GenericOp op, ArrayRef<LinearExpr> a,
+                       ArrayRef<LinearExpr> b, ArrayRef<int64_t> extents) {
+  ArrayRef<AffineExpr> output = op.getIndexingMapsArray()[2].getResults();
+  auto loopOf = [](AffineExpr expr) {
+    return cast<AffineDimExpr>(expr).getPosition();
+  };
+  const unsigned last = loopOf(output.back());
+  if (ShapedType::isDynamic(extents[last]) || extents[last] >= kFewLanes)
+    return last;
+  for (AffineExpr expr : llvm::reverse(output.drop_back())) {
+    unsigned loop = loopOf(expr);
+    bool inA = movesAny(a, loop), inB = movesAny(b, loop);
+    if (ShapedType::isDynamic(extents[loop]) || extents[loop] < 2 * kFewLanes ||
+        inA == inB)
+      continue;
+    if (runsAlongMemory(op->getOperand(inA ? 0 : 1).getType(), inA ? a : b,
+                        loop))
+      return loop;
+  }
+  return last;
+}
+
 std::optional<ContractionForm> ContractionForm::of(linalg::GenericOp op) {
   if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 ||
       !multipliesAndAdds(op.getBody()))
@@ -105,7 +151,7 @@ std::optional<ContractionForm> ContractionForm::of(linalg::GenericOp op) {
 
   ContractionForm form;
   form.extents = op.getStaticLoopRanges();
-  form.lane = cast<AffineDimExpr>(maps[2].getResults().back()).getPosition();
+  form.lane = laneOf(op, *a, *b, form.extents);
   bool inA = movesAny(*a, form.lane), inB = movesAny(*b, form.lane);
   if (!inA && !inB)
     return std::nullopt;
@@ -114,8 +160,10 @@ std::optional<ContractionForm> ContractionForm::of(linalg::GenericOp op) {
     std::swap(form.left, form.right);
   ArrayRef<LinearExpr> left = form.left == 0 ? *a : *b;
   ArrayRef<LinearExpr> right = form.left == 0 ? *b : *a;
-  for (AffineExpr result : maps[2].getResults().drop_back()) {
+  for (AffineExpr result : maps[2].getResults()) {
     unsigned loop = cast<AffineDimExpr>(result).getPosition();
+    if (loop == form.lane)
+      continue;
     bool inLeft = movesAny(left, loop), inRight = movesAny(right, loop);
     if (inLeft && inRight)
       form.batch.push_back(loop);

@@ -10,12 +10,16 @@
 //   column             x      x        N: the lanes of the accumulators
 //   reduction   x      x               K
 //
-// One column (or batch) loop is the `lane`: neighbouring outputs in memory,
-// computed by one vector. "Left" and "right" are chosen such that the lane is
-// a column. An example, a convolution of NHWC with HWIO:
+// One column (or batch) loop is the `lane`: outputs computed by one vector,
+// neighbours in memory but where such neighbours are few. "Left" and "right"
+// are chosen such that the lane is a column. An example, a convolution of NHWC
+// with HWIO, and its kernel's gradient for three filters:
 //
 //   out[n, y, x, f] += in[n, 2*y + ky, 2*x + kx, c] * w[ky, kx, c, f]
 //   rows n, y, x; lane f; reduction ky, kx, c; left = in, right = w
+//
+//   dw[ky, kx, c, f] += in[n, 2*y + ky, 2*x + kx, c] * dy[n, y, x, f], f < 3
+//   rows f; columns ky, kx; lane c; reduction n, y, x; left = dy, right = in
 //
 // Where the lane moves both inputs (a depthwise convolution) it is called
 // shared: the left operand is then read as vectors too, instead of being

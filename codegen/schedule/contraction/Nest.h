@@ -4,7 +4,7 @@
 //
 //   codegen.parallel over batch, columns, blocks of rows, blocks of the lane
 //     for each block of the reduction            kc
-//       copy the left operand's region           if padded or computed
+//       copy the operands' regions               if padded or computed
 //       for each tile of the lane                nr
 //         pack the right operand in a panel      if that pays
 //         for each tile of rows                  mr
@@ -12,9 +12,9 @@
 //           for k: broadcast mr, load nr, fused multiply-add
 //           store them, or apply the epilogue and store that
 //
-// Plan.cpp sets up, Nest.cpp holds the loops, Copy.cpp the copies, Tile.cpp the
-// register tile and Reduce.cpp what runs inside it. Winograd*.cpp have a
-// version of their own.
+// Plan.cpp sets up, Nest.cpp and Tiles.cpp hold the loops, Copy.cpp and
+// Panels.cpp the copies, Tile.cpp the register tile and Reduce.cpp what runs
+// inside it. Winograd*.cpp have a version of their own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,9 +22,11 @@
 #define CORNU_CODEGEN_SCHEDULE_CONTRACTION_NEST_H
 
 #include "codegen/IR/Codegen.h"
+#include "codegen/schedule/Lanes.h"
 #include "codegen/schedule/contraction/Fusion.h"
 #include "codegen/schedule/contraction/Views.h"
 #include "codegen/strategy/WinogradForm.h"
+#include <numeric>
 
 namespace cornu::codegen {
 
@@ -79,6 +81,10 @@ struct LaneTile {
   /// Among the lanes that are no full panel, where the right operand lies in
   /// panels.
   bool inLastPanel = false;
+
+  int64_t columns() const {
+    return std::accumulate(widths.begin(), widths.end(), int64_t(0));
+  }
 };
 
 /// `count` vectors of `count` elements: vector i of the result holds element
@@ -106,13 +112,6 @@ private:
   void emitTask(mlir::Value task, mlir::Value worker);
   void emitReductionBlocks(unsigned level);
   void emitBlock();
-  void forLaneTiles(llvm::function_ref<void(const LaneTile &)> body);
-  void emitRowTiles(const LaneTile &lanes);
-  void forRowTiles(mlir::Value total, llvm::ArrayRef<int64_t> totals,
-                   const LaneTile &lanes,
-                   llvm::function_ref<void(mlir::Value, int64_t)> body);
-  mlir::Value keepForRest(mlir::Value left, mlir::Value whole, int64_t tile,
-                          int64_t next);
   void forRange(mlir::Value low, mlir::Value high, int64_t step,
                 llvm::function_ref<void(mlir::Value)> body);
   void ifElse(mlir::Value condition, llvm::function_ref<void()> then,
@@ -121,9 +120,18 @@ private:
   mlir::Value isFirstBlock();
   mlir::Value isLastBlock();
   mlir::Value allocate(int64_t elements);
+
+  // Tiles.cpp: a block in register tiles.
+  void forLaneTiles(llvm::function_ref<void(const LaneTile &)> body);
+  void emitRowTiles(const LaneTile &lanes);
+  void forRowTiles(mlir::Value total, llvm::ArrayRef<int64_t> totals,
+                   const LaneTile &lanes,
+                   llvm::function_ref<void(mlir::Value, int64_t)> body);
+  mlir::Value keepForRest(mlir::Value left, mlir::Value whole, int64_t tile,
+                          int64_t next);
   llvm::SmallVector<unsigned> laneWidths(int64_t extent) const;
 
-  // Copy.cpp
+  // Copy.cpp, and Panels.cpp: the right operand's
   LinearView copyRegion(unsigned input);
   void allocatePanel();
   void packPanel(const LaneTile &lanes);
@@ -132,6 +140,9 @@ private:
   void packStep(mlir::Value source, mlir::Value target, const LaneTile &lanes);
   void packTransposed(mlir::Value source, mlir::Value target,
                       const LaneTile &lanes);
+  void packAlong(mlir::Value source, mlir::Value target, const LaneTile &lanes);
+  int64_t panelLaneStride() const;
+  int64_t panelStride(unsigned level, const LaneTile &lanes) const;
   LinearView panelView(const LaneTile &lanes);
   void layInPanels(LinearView &view, unsigned number, int64_t width);
   LinearView givenPanels(const LaneTile &lanes);
@@ -207,7 +218,7 @@ private:
   void finishTaps(const Winograd &plan, mlir::Value channel, mlir::Value lane,
                   mlir::Value sums);
 
-  // Tile.cpp and Reduce.cpp
+  // Tile.cpp, Reduce.cpp and Finish.cpp
   void emitTile(const RowTile &tile, const LaneTile &lanes);
   void finishTile(const RowTile &tile, const LaneTile &lanes,
                   mlir::ValueRange accumulators);
@@ -236,10 +247,19 @@ private:
   Accumulators slideWindow(mlir::Value left, mlir::Value right,
                            const RowTile &tile, const LaneTile &lanes,
                            Accumulators accumulators);
+  int64_t rowsTogether(const RowTile &tile, const LaneTile &lanes) const;
+  bool rowsWithinLanes(const RowTile &tile) const;
   void storeAccumulators(const RowTile &tile, const LaneTile &lanes,
                          mlir::ValueRange accumulators);
   void applyEpilogue(const RowTile &tile, const LaneTile &lanes,
                      mlir::ValueRange accumulators);
+  using StoreResult =
+      llvm::function_ref<void(const EpilogueOp &, unsigned, mlir::Value,
+                              mlir::ValueRange, const Lanes &)>;
+  void applyEpilogueAt(const RowPoint &row, mlir::Value lane, mlir::Value sum,
+                       const Lanes &lanes, StoreResult store);
+  void applyEpilogueWithin(const RowTile &tile, const LaneTile &lanes,
+                           mlir::ValueRange accumulators);
   void applyEpilogueByRows(const RowTile &tile, const LaneTile &lanes,
                            mlir::ValueRange accumulators);
   llvm::SmallVector<mlir::Value>
@@ -277,6 +297,8 @@ private:
   /// Partial sums live in the workspace and not in the output.
   bool sumsInWorkspace = false;
   int64_t laneBlock = 0, rowBlock = 0;
+  /// A columns loop inside the blocks, which all its iterations read.
+  std::optional<unsigned> innerColumn;
 
   // State of the block being emitted.
   mlir::Value workspace;
@@ -288,8 +310,8 @@ private:
   Packing packing = Packing::None;
   mlir::Value panel;       ///< of the right operand, for the lanes at hand
   mlir::Value panelFilled; ///< by a tile before those of a rest
-  llvm::SmallVector<int64_t> panelStrides; ///< of reductionLoops, in columns
-  LinearView tileRight;                    ///< blockRight, or its panel
+  int64_t panelSteps = 0;  ///< of the reduction in a panel
+  LinearView tileRight;    ///< blockRight, or its panel
   /// The panel where a tile stores what it reads of the right operand.
   std::optional<LinearView> filledPanel;
   mlir::Value sums; ///< partial sums in the workspace

@@ -140,6 +140,13 @@ void ContractionNest::plan() {
   sumsInWorkspace =
       reductionBlocked && (fusion.outputUnused || !fusion.epilogue.empty());
   rowTilesInRun = !strategy.getFlattenRows();
+  // The taps of a window overlap: what one has brought near, the next reads.
+  constexpr int64_t kMostInside = 32;
+  innerColumn.reset();
+  if (!form.columns.empty() && !sumsInWorkspace)
+    if (auto extent = constantOf(extents[form.columns.back()]);
+        extent && *extent <= kMostInside)
+      innerColumn = form.columns.back();
 }
 
 //===----------------------------------------------------------------------===//

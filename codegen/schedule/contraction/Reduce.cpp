@@ -13,6 +13,7 @@
 #include "codegen/schedule/Elementwise.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/bit.h"
 
 using namespace mlir;
 
@@ -142,45 +143,67 @@ ContractionNest::addVectors(unsigned level, ValueRange left, Value right,
   return Accumulators(nest.getResults());
 }
 
+/// The sum of the elements of each of `vectors`, as one vector. Two by two they
+/// become one, whose even lanes hold the first's sums and whose odd ones the
+/// second's: `width` sums take width - 1 additions.
+static Value sumEach(OpBuilder &builder, Location loc, ValueRange vectors,
+                     int64_t width) {
+  SmallVector<Value> level(vectors);
+  const int64_t count = level.size();
+  Value zero = arith::ConstantOp::create(
+      builder, loc, builder.getZeroAttr(level.front().getType()));
+  level.resize(llvm::bit_ceil(uint64_t(count)), zero);
+  for (int64_t distance = 1; distance < width; distance *= 2) {
+    SmallVector<int64_t> low, high;
+    for (int64_t lane = 0; lane < width; ++lane) {
+      bool second = lane & distance;
+      low.push_back(second ? width + lane - distance : lane);
+      high.push_back(second ? width + lane : lane + distance);
+    }
+    SmallVector<Value> next;
+    // A vector alone is added to itself.
+    for (size_t i = 0; i < level.size(); i += 2) {
+      Value a = level[i], b = level[std::min(i + 1, level.size() - 1)];
+      next.push_back(arith::AddFOp::create(
+          builder, loc, vector::ShuffleOp::create(builder, loc, a, b, low),
+          vector::ShuffleOp::create(builder, loc, a, b, high)));
+    }
+    level = next;
+  }
+  return vector::ExtractStridedSliceOp::create(builder, loc, level.front(),
+                                               int64_t(0), count, int64_t(1));
+}
+
 /// The reduction loops from `level` on, on vectors along the innermost: for
-/// each row and lane an accumulator whose elements are summed up at the end. A
-/// transposition turns `width` sums into one addition each.
+/// each row and lane an accumulator whose elements are summed up at the end.
 ContractionNest::Accumulators
 ContractionNest::reduceVectors(unsigned level, ValueRange left, Value right,
                                const RowTile &tile, const LaneTile &lanes,
                                Accumulators accumulators) {
-  int64_t columns = 0, rows = tile.rows.size();
-  for (unsigned lane : lanes.widths)
-    columns += lane;
+  const int64_t columns = lanes.columns(), rows = tile.rows.size();
   Value zero = arith::ConstantOp::create(
       builder, loc, builder.getZeroAttr(VectorType::get({width}, element)));
   Accumulators partial = addVectors(level, left, right, tile, columns,
                                     Accumulators(rows * columns, zero));
-  unsigned next = 0, at = 0;
+  // As many rows' lanes at a time as a vector holds.
+  SmallVector<unsigned> pieces;
   for (int64_t row = 0; row < rows; ++row)
-    for (unsigned lane : lanes.widths) {
-      auto sums = llvm::to_vector(ValueRange(partial).slice(next, lane));
-      next += lane;
-      Value total;
-      if (lane == width && lane > 1) {
-        sums = transpose(builder, loc, sums);
-        for (size_t step = 1; step < sums.size(); step *= 2)
-          for (size_t i = 0; i + step < sums.size(); i += 2 * step)
-            sums[i] =
-                arith::AddFOp::create(builder, loc, sums[i], sums[i + step]);
-        total = sums[0];
-      } else {
-        for (Value &sum : sums)
-          sum = vector::ReductionOp::create(builder, loc,
-                                            vector::CombiningKind::ADD, sum,
-                                            arith::FastMathFlags::reassoc);
-        total = vector::FromElementsOp::create(
-            builder, loc, VectorType::get({lane}, element), sums);
-      }
-      accumulators[at] =
-          arith::AddFOp::create(builder, loc, accumulators[at], total);
-      ++at;
+    llvm::append_range(pieces, lanes.widths);
+  for (size_t piece = 0, next = 0; piece < pieces.size();) {
+    size_t end = piece, count = 0;
+    while (end < pieces.size() && count + pieces[end] <= width)
+      count += pieces[end++];
+    Value sums =
+        sumEach(builder, loc, ValueRange(partial).slice(next, count), width);
+    next += count;
+    for (int64_t at = 0; piece < end; ++piece) {
+      Value total = vector::ExtractStridedSliceOp::create(
+          builder, loc, sums, at, int64_t(pieces[piece]), int64_t(1));
+      at += pieces[piece];
+      accumulators[piece] =
+          arith::AddFOp::create(builder, loc, accumulators[piece], total);
     }
+  }
   if (level + 1 < reductionLoops.size())
     return accumulators;
   // What is left of the reduction, lane by lane.

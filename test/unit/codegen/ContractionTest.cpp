@@ -49,9 +49,12 @@ protected:
   void decorate(ContractionCase &c);
   ContractionCase randomEinsum();
   ContractionCase randomConvolution();
+  ContractionCase randomFewFilters();
   ContractionCase randomSquareWindow();
   /// Compiles the cases as one module and compares each.
   void check(std::vector<ContractionCase> &cases);
+  /// So many cases, or as many as the environment says.
+  void checkMany(int64_t count, llvm::function_ref<ContractionCase()> make);
   template <typename T> void compare(Jit &jit, ContractionCase &c, size_t i);
   void layOutWeight(linalg::GenericOp root, size_t i);
 
@@ -151,6 +154,33 @@ ContractionCase ContractionTest::randomConvolution() {
   ContractionCase c = ContractionCase::convolution(conv, direction);
   if (conv.groups > 1 && conv.channels == 1 && conv.filters == 1)
     c.dropUnitLoops(); // a depthwise convolution has neither c nor f
+  decorate(c);
+  return c;
+}
+
+/// Few filters: the sums run along the reduction, or the lanes along what is
+/// contiguous in the input.
+ContractionCase ContractionTest::randomFewFilters() {
+  ContractionCase::Conv conv;
+  size_t rank = pick(1, 2);
+  auto direction = oneOf<ContractionCase::Direction>(
+      {ContractionCase::Direction::Forward, ContractionCase::Direction::Forward,
+       ContractionCase::Direction::Kernel});
+  for (size_t i = 0; i < rank; ++i) {
+    conv.kernel.push_back(oneOf<int64_t>({1, 1, 2, 3, 5}));
+    conv.stride.push_back(chance(80) ? 1 : 2);
+    conv.dilation.push_back(chance(10) ? 2 : 1);
+    int64_t reach = (conv.kernel[i] - 1) * conv.dilation[i];
+    conv.low.push_back(chance(50) ? pick(0, reach) : 0);
+    conv.high.push_back(chance(50) ? pick(0, reach) : 0);
+    conv.input.push_back(reach + (i + 1 == rank ? pick(1, 40) : pick(1, 6)));
+  }
+  conv.batch = pick(1, 4);
+  conv.groups = 1;
+  conv.channels =
+      chance(50) ? 16 * pick(1, 4) : oneOf<int64_t>({1, 1, 2, 3, 24, 40});
+  conv.filters = pick(1, 8);
+  ContractionCase c = ContractionCase::convolution(conv, direction);
   decorate(c);
   return c;
 }
@@ -351,34 +381,31 @@ void ContractionTest::check(std::vector<ContractionCase> &cases) {
   }
 }
 
-TEST_F(ContractionTest, RandomEinsums) {
-  int64_t count = fromEnvironment("CORNU_TEST_CASES", 200);
+void ContractionTest::checkMany(int64_t count,
+                                llvm::function_ref<ContractionCase()> make) {
+  count = fromEnvironment("CORNU_TEST_CASES", count);
   for (int64_t done = 0; done < count && !HasFatalFailure(); done += 20) {
     std::vector<ContractionCase> cases;
     for (int i = 0; i < 20; ++i)
-      cases.push_back(randomEinsum());
+      cases.push_back(make());
     check(cases);
   }
+}
+
+TEST_F(ContractionTest, RandomEinsums) {
+  checkMany(200, [&] { return randomEinsum(); });
 }
 
 TEST_F(ContractionTest, RandomConvolutions) {
-  int64_t count = fromEnvironment("CORNU_TEST_CASES", 200);
-  for (int64_t done = 0; done < count && !HasFatalFailure(); done += 20) {
-    std::vector<ContractionCase> cases;
-    for (int i = 0; i < 20; ++i)
-      cases.push_back(randomConvolution());
-    check(cases);
-  }
+  checkMany(200, [&] { return randomConvolution(); });
+}
+
+TEST_F(ContractionTest, RandomFewFilters) {
+  checkMany(80, [&] { return randomFewFilters(); });
 }
 
 TEST_F(ContractionTest, RandomSquareWindows) {
-  int64_t count = fromEnvironment("CORNU_TEST_CASES", 40);
-  for (int64_t done = 0; done < count && !HasFatalFailure(); done += 20) {
-    std::vector<ContractionCase> cases;
-    for (int i = 0; i < 20; ++i)
-      cases.push_back(randomSquareWindow());
-    check(cases);
-  }
+  checkMany(40, [&] { return randomSquareWindow(); });
 }
 
 } // namespace
