@@ -6,7 +6,7 @@
 
 #include "codegen/strategy/NestForm.h"
 
-#include "codegen/schedule/NestLoops.h"
+#include "codegen/schedule/NestGuards.h"
 #include "codegen/strategy/GenericLoops.h"
 #include "codegen/strategy/NestFills.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -43,6 +43,23 @@ static void interchangeLoops(RewriterBase &rewriter, linalg::GenericOp op,
   });
 }
 
+/// The loops of an index, the one that goes farthest first: in 2*h + i, h and
+/// then i.
+static SmallVector<unsigned> loopsByDistance(AffineExpr expr, unsigned loops) {
+  SmallVector<unsigned> result;
+  auto form = linearForm(expr, loops);
+  if (!form)
+    return result;
+  for (unsigned loop = 0; loop < loops; ++loop)
+    if (form->first[loop] != 0)
+      result.push_back(loop);
+  llvm::sort(result, [&](unsigned a, unsigned b) {
+    return std::make_pair(-form->first[a], a) <
+           std::make_pair(-form->first[b], b);
+  });
+  return result;
+}
+
 void orderLoops(RewriterBase &rewriter, NestGroup &group) {
   for (auto [s, stage] : llvm::enumerate(group.stages)) {
     SmallVector<unsigned> order;
@@ -56,9 +73,9 @@ void orderLoops(RewriterBase &rewriter, NestGroup &group) {
       for (AffineExpr expr :
            stage.getIndexingMapsArray()[stage.getNumDpsInputs() + o]
                .getResults())
-        if (auto loop = plainLoop(expr))
-          if (isParallel(stage, *loop))
-            add(*loop);
+        for (unsigned loop : loopsByDistance(expr, stage.getNumLoops()))
+          if (isParallel(stage, loop))
+            add(loop);
     for (bool parallel : {true, false})
       for (unsigned loop = 0; loop < stage.getNumLoops(); ++loop)
         if (isParallel(stage, loop) == parallel)

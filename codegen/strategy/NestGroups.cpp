@@ -227,31 +227,51 @@ static bool addStage(NestGroup &group, linalg::GenericOp next) {
   return true;
 }
 
-/// The points of the largest stage of a row; kDynamic where not static.
-static int64_t pointsOfRow(const NestGroup &group) {
-  int64_t most = 0;
-  for (unsigned s = 0; s < group.stages.size(); ++s) {
-    SmallVector<int64_t> sizes =
-        linalg::GenericOp(group.stages[s]).getStaticLoopRanges();
-    for (ArrayRef<unsigned> row : group.rows)
-      sizes[row[s]] = 1;
-    if (llvm::any_of(sizes, ShapedType::isDynamic))
-      return ShapedType::kDynamic;
-    most = std::max(most, ShapedType::getNumElements(sizes));
-  }
-  return most;
+/// The size of each loop of stage `s` within a row.
+static SmallVector<int64_t> sizesInRow(const NestGroup &group, unsigned s) {
+  SmallVector<int64_t> sizes =
+      linalg::GenericOp(group.stages[s]).getStaticLoopRanges();
+  for (ArrayRef<unsigned> row : group.rows)
+    sizes[row[s]] = 1;
+  return sizes;
 }
 
-/// A row of a few points leaves lanes empty: several rows are one then, or
-/// every root has a loop of its own over them all.
+/// True if something in a row scales with the batch.
+static bool hasDynamicRow(const NestGroup &group) {
+  return llvm::any_of(
+      llvm::seq<unsigned>(0, group.stages.size()), [&](unsigned s) {
+        return llvm::any_of(sizesInRow(group, s), ShapedType::isDynamic);
+      });
+}
+
+/// True if half of a row's points or more are in stages that cannot fill half
+/// of `lanes`, neither by what they compute nor by what they reduce.
+static bool leavesLanesEmpty(const NestGroup &group, int64_t lanes) {
+  int64_t all = 0, few = 0;
+  for (unsigned s = 0; s < group.stages.size(); ++s) {
+    SmallVector<int64_t> sizes = sizesInRow(group, s);
+    int64_t points = ShapedType::getNumElements(sizes);
+    int64_t computed = 1, reduced = 1;
+    for (auto [loop, size] : llvm::enumerate(sizes))
+      if (isParallel(group.stages[s], loop))
+        computed *= size;
+      else
+        reduced = std::max(reduced, size);
+    all += points;
+    if (std::max(computed, reduced) <= lanes / 2)
+      few += points;
+  }
+  return 2 * few >= all;
+}
+
+/// Rows that leave lanes empty become longer: several are one then, or every
+/// root has a loop of its own over them all.
 static void lengthenRows(NestGroup &group, int64_t lanes) {
-  while (!group.rows.empty()) {
-    int64_t points = pointsOfRow(group);
-    if (ShapedType::isDynamic(points) || points > lanes / 2)
-      return;
+  while (!group.rows.empty() && !hasDynamicRow(group) &&
+         leavesLanesEmpty(group, lanes)) {
     group.rows.pop_back();
     // What scales with the batch is no row.
-    if (ShapedType::isDynamic(pointsOfRow(group)))
+    if (hasDynamicRow(group))
       group.rows.clear();
   }
 }

@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "codegen/schedule/NestLoops.h"
+#include "codegen/schedule/NestGuards.h"
 #include "codegen/strategy/BufferAccess.h"
 #include "codegen/strategy/GenericBuilder.h"
 #include "codegen/strategy/GenericLoops.h"
@@ -35,6 +35,69 @@ static int64_t bodyCost(linalg::GenericOp op) {
   return cost;
 }
 
+/// True if the loops of `op` meet every element of a buffer of `type` exactly
+/// once by `map`, where an index may be made of several: the rows 2*h + i of
+/// windows that touch.
+static bool isTiling(linalg::GenericOp op, AffineMap map, MemRefType type) {
+  SmallVector<int64_t> sizes = op.getStaticLoopRanges();
+  SmallVector<bool> seen(sizes.size(), false);
+  for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+    auto form = linearForm(expr, sizes.size());
+    if (!form || form->second != 0)
+      return false;
+    SmallVector<std::pair<int64_t, unsigned>> loops;
+    for (auto [loop, coefficient] : llvm::enumerate(form->first))
+      if (coefficient != 0)
+        loops.push_back({coefficient, loop});
+    llvm::sort(loops);
+    int64_t reach = 1;
+    for (auto [coefficient, loop] : loops) {
+      if (coefficient != reach || seen[loop])
+        return false;
+      seen[loop] = true;
+      if (loops.size() > 1 && ShapedType::isDynamic(sizes[loop]))
+        return false;
+      reach = loops.size() > 1 ? reach * sizes[loop] : reach;
+    }
+    if (loops.empty() || (loops.size() > 1 && reach != type.getDimSize(dim)))
+      return false;
+  }
+  return llvm::all_of(seen, [](bool loop) { return loop; });
+}
+
+namespace {
+/// The loops of a nest and of the producer inside it, as functions of those of
+/// the two as one.
+struct CommonLoops {
+  SmallVector<AffineExpr> consumer, producer;
+  SmallVector<utils::IteratorType> iterators;
+};
+} // namespace
+
+/// The consumer's loops, or the producer's where it writes several to one of
+/// the consumer's.
+static CommonLoops commonLoops(OpBuilder &builder, linalg::GenericOp consumer,
+                               AffineMap read, linalg::GenericOp producer,
+                               AffineMap written) {
+  CommonLoops common;
+  if (written.isPermutation()) {
+    common.consumer = ownLoops(builder, consumer.getNumLoops());
+    common.producer.resize(producer.getNumLoops());
+    for (auto [dim, expr] : llvm::enumerate(written.getResults()))
+      common.producer[cast<AffineDimExpr>(expr).getPosition()] =
+          read.getResult(dim);
+    common.iterators = consumer.getIteratorTypesArray();
+    return common;
+  }
+  common.producer = ownLoops(builder, producer.getNumLoops());
+  common.consumer.resize(consumer.getNumLoops());
+  for (auto [dim, expr] : llvm::enumerate(read.getResults()))
+    common.consumer[cast<AffineDimExpr>(expr).getPosition()] =
+        written.getResult(dim);
+  common.iterators = producer.getIteratorTypesArray();
+  return common;
+}
+
 /// Replaces input `operand` of `consumer` by the body of `producer`, whose
 /// output `output` it reads. Null if that cannot be expressed.
 static linalg::GenericOp
@@ -43,14 +106,12 @@ inlineInto(RewriterBase &rewriter, linalg::GenericOp consumer, unsigned operand,
   SmallVector<AffineMap> consumerMaps = consumer.getIndexingMapsArray();
   SmallVector<AffineMap> producerMaps = producer.getIndexingMapsArray();
   AffineMap written = producerMaps[producer.getNumDpsInputs() + output];
-  AffineMap read = consumerMaps[operand];
+  CommonLoops loops =
+      commonLoops(rewriter, consumer, consumerMaps[operand], producer, written);
+  const unsigned numLoops = loops.iterators.size();
+  for (AffineMap &map : consumerMaps)
+    map = map.replaceDimsAndSymbols(loops.consumer, {}, numLoops, 0);
 
-  // The producer's loops as functions of the consumer's.
-  SmallVector<AffineExpr> loops(producer.getNumLoops());
-  for (auto [dim, expr] : llvm::enumerate(written.getResults()))
-    loops[cast<AffineDimExpr>(expr).getPosition()] = read.getResult(dim);
-
-  unsigned numLoops = consumer.getNumLoops();
   GenericBuilder fused;
   SmallVector<unsigned> fromConsumer(consumer.getNumDpsInputs()),
       fromProducer(producer.getNumDpsInputs());
@@ -60,7 +121,7 @@ inlineInto(RewriterBase &rewriter, linalg::GenericOp consumer, unsigned operand,
           fused.addInput(consumer->getOperand(i), consumerMaps[i]);
   for (unsigned i = 0; i < producer.getNumDpsInputs(); ++i) {
     AffineMap composed =
-        producerMaps[i].replaceDimsAndSymbols(loops, {}, numLoops, 0);
+        producerMaps[i].replaceDimsAndSymbols(loops.producer, {}, numLoops, 0);
     fromProducer[i] = fused.addInput(producer->getOperand(i), composed);
   }
   for (auto [i, value] : llvm::enumerate(consumer.getDpsInits()))
@@ -99,19 +160,19 @@ inlineInto(RewriterBase &rewriter, linalg::GenericOp consumer, unsigned operand,
 
   rewriter.setInsertionPoint(consumer);
   linalg::GenericOp result = fused.create(
-      rewriter, consumer.getLoc(), consumer.getIteratorTypesArray(),
+      rewriter, consumer.getLoc(), loops.iterators,
       [&](OpBuilder &builder, ValueRange inputs, ValueRange outputs) {
         IRMapping map;
         for (unsigned i = 0; i < producer.getNumDpsInputs(); ++i)
           map.map(producer.getBody()->getArgument(i), inputs[fromProducer[i]]);
-        Value value = cloneBody(builder, producer, map, loops)[output];
+        Value value = cloneBody(builder, producer, map, loops.producer)[output];
         for (unsigned i = 0; i < consumer.getNumDpsInputs(); ++i)
           map.map(consumer.getBody()->getArgument(i),
                   i == operand ? value : inputs[fromConsumer[i]]);
         for (auto [argument, output] :
              llvm::zip(consumer.getRegionOutputArgs(), outputs))
           map.map(argument, output);
-        return cloneBody(builder, consumer, map, ownLoops(builder, numLoops));
+        return cloneBody(builder, consumer, map, loops.consumer);
       });
   if (!guards.empty())
     result->setAttr(kGuardsAttr, rewriter.getDenseI64ArrayAttr(guards));
@@ -152,7 +213,10 @@ static bool inlineProducer(RewriterBase &rewriter, linalg::GenericOp producer) {
     Value buffer = producer.getDpsInits()[o];
     AffineMap written =
         producer.getIndexingMapsArray()[producer.getNumDpsInputs() + o];
-    if (!isPrivateBuffer(buffer) || !written.isPermutation())
+    const bool tiles =
+        !written.isPermutation() &&
+        isTiling(producer, written, cast<MemRefType>(buffer.getType()));
+    if (!isPrivateBuffer(buffer) || !(written.isPermutation() || tiles))
       continue;
     // Everybody else only reads it, whole, after the producer.
     SmallVector<OpOperand *> reads;
@@ -181,6 +245,9 @@ static bool inlineProducer(RewriterBase &rewriter, linalg::GenericOp producer) {
       // Once per point, or once per vector: what does not depend on the
       // innermost dimension of the consumer's largest operand is a scalar.
       bool oncePerPoint = map.isPermutation();
+      if (tiles && (!oncePerPoint || !isAllParallel(consumer) ||
+                    consumer->hasAttr(kGuardsAttr)))
+        continue;
       bool oncePerVector = cost <= 20 && isUniformAlongMemory(consumer, map);
       if (!cheap && !(reads.size() == 1 && oncePerPoint) && !oncePerVector)
         continue;

@@ -98,7 +98,9 @@ LaneChoice bestLanes(const NestFacts &facts, unsigned loop, unsigned full) {
     --inner;
     if (inner < facts.rows || (facts.parallel[loop] && inner <= loop) ||
         facts.guarded[inner] || ShapedType::isDynamic(facts.sizes[inner]) ||
-        facts.gathers || !indexesAllOutputs(facts.op, inner))
+        facts.gathers ||
+        // An update reads what it writes.
+        (facts.reduces && !indexesAllOutputs(facts.op, inner)))
       break;
     length *= facts.sizes[inner];
     if (length > int64_t(full) || length == 0)

@@ -10,7 +10,8 @@
 //          -> (n, oh, ow, c), reduction in kh, kw} { arith.maximumf }
 //
 // The gradients add into the positions of a window, an output map as above:
-// n and c are parallel, the windows follow one another. That of max_pool first
+// n and c are parallel, the windows follow one another. Windows that do not
+// overlap write their positions, all at once. The gradient of max_pool first
 // finds the number of the tap where each window has its first maximum.
 //
 //===----------------------------------------------------------------------===//
@@ -87,12 +88,27 @@ public:
       kinds[firstTap() + d] = IteratorType::reduction;
     return kinds;
   }
-  /// Taps and windows add into positions that they share.
+  /// Taps and windows add into positions that they may share.
   SmallVector<IteratorType> scattering() {
-    SmallVector<IteratorType> kinds = gathering();
-    for (unsigned d = 0; d < rank(); ++d)
-      kinds[1 + d] = IteratorType::reduction;
+    SmallVector<IteratorType> kinds(sizes.size(), IteratorType::parallel);
+    if (!areDisjoint())
+      for (unsigned d = 0; d < rank(); ++d)
+        kinds[1 + d] = kinds[firstTap() + d] = IteratorType::reduction;
     return kinds;
+  }
+  /// True if no position lies in two windows.
+  bool areDisjoint() {
+    return llvm::all_of(llvm::zip(window, strides), [](auto axis) {
+      return std::get<0>(axis) <= std::get<1>(axis);
+    });
+  }
+  /// True if every position of the input lies in exactly one window.
+  bool areTiles() {
+    for (unsigned d = 0; d < rank(); ++d)
+      if (window[d] != strides[d] || low[d] != 0 || high[d] != 0 ||
+          input.getDimSize(d + 1) % window[d] != 0)
+        return false;
+    return true;
   }
   Sizes outputShape() {
     Sizes shape(sizes.begin(), sizes.begin() + 1 + rank());
@@ -121,14 +137,17 @@ public:
            "pools do not crop");
     OpBuilder &b = kernel.builder();
     Type element = elementType(exact);
-    Value target = zeros(element, exact);
+    const bool whole = areTiles();
+    Value target = whole ? exact : zeros(element, exact);
     Nest nest(kernel, loc, sizes);
     Value addend = read(nest);
-    Value sum = nest.finish(target, positions(nest), scattering(),
-                            [&](OpBuilder &body, ValueRange present) {
-                              return SmallVector<Value>{arith::AddFOp::create(
-                                  body, loc, present[0], addend)};
-                            })[0];
+    Value sum = nest.finish(
+        target, positions(nest), scattering(),
+        [&](OpBuilder &body, ValueRange present) -> SmallVector<Value> {
+          if (whole)
+            return {addend};
+          return {arith::AddFOp::create(body, loc, present[0], addend)};
+        })[0];
     if (sum.getType() == exact.getType())
       return sum;
     RankedTensorType type = tensorType(exact);

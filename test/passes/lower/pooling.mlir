@@ -26,14 +26,27 @@ func.func private @max_pool_scatter(%x: tensor<?x9x9x6xf32>, %dy: tensor<?x5x5x6
   return %0 : tensor<?x9x9x6xf32>
 }
 
-// Without padding the gradient goes straight to the result.
+// Windows that cover the input once write the gradient straight to the result.
 // CHECK-LABEL: func.func private @sum_pool_gradient
 // CHECK-SAME: %[[OUT:[a-z0-9]*]]: tensor<?x4x4x6xf32>)
-// CHECK: linalg.fill {{.*}} outs(%[[OUT]]
+// CHECK-NOT: linalg.fill
 // CHECK: linalg.generic
+// CHECK-SAME: iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "parallel"]
+// CHECK-SAME: outs(%[[OUT]]
 // CHECK-NOT: linalg.copy
 // CHECK: return
 func.func private @sum_pool_gradient(%dy: tensor<?x2x2x6xf32>) -> tensor<?x4x4x6xf32> attributes {nn.kernel} {
   %0 = nn.sum_pool_gradient %dy window [2, 2] strides [2, 2] padding [0, 0, 0, 0] : (tensor<?x2x2x6xf32>) -> tensor<?x4x4x6xf32>
   return %0 : tensor<?x4x4x6xf32>
+}
+
+// Windows apart from each other leave zeros, and do not overlap either.
+// CHECK-LABEL: func.func private @sum_pool_gradient_apart
+// CHECK: linalg.fill
+// CHECK: linalg.generic
+// CHECK-SAME: iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "parallel"]
+// CHECK: arith.addf
+func.func private @sum_pool_gradient_apart(%dy: tensor<?x2x2x6xf32>) -> tensor<?x5x5x6xf32> attributes {nn.kernel} {
+  %0 = nn.sum_pool_gradient %dy window [2, 2] strides [3, 3] padding [0, 0, 0, 0] : (tensor<?x2x2x6xf32>) -> tensor<?x5x5x6xf32>
+  return %0 : tensor<?x5x5x6xf32>
 }

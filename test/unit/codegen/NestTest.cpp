@@ -405,6 +405,42 @@ TEST_F(NestTest, PoolingWithAnotherPaddingSelects) {
   check(text);
 }
 
+TEST_F(NestTest, WindowsThatTouchAreOneNestWithTheirConsumer) {
+  // t[n, 2h + i, 3w + j, c] = y[n, h, w, c] * (2i + j); o = max(t, 0) + x
+  for (const char *c : {"1", "2", "3", "6", "16", "40"})
+    check(with(R"(
+func.func @kernel(%y: memref<?x4x5x$Cxf32>, %x: memref<?x8x15x$Cxf32>, %o: memref<?x8x15x$Cxf32>, %w: memref<?xi8>) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = memref.dim %y, %c0 : memref<?x4x5x$Cxf32>
+  %t = memref.alloc(%n) : memref<?x8x15x$Cxf32>
+  %k = memref.alloc() : memref<2x3xf32>
+  linalg.generic {indexing_maps = [affine_map<(n, h, w, i, j, c) -> (n, h, w, c)>, affine_map<(n, h, w, i, j, c) -> (i, j)>, affine_map<(n, h, w, i, j, c) -> (n, h * 2 + i, w * 3 + j, c)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "parallel"]}
+      ins(%y, %k : memref<?x4x5x$Cxf32>, memref<2x3xf32>) outs(%t : memref<?x8x15x$Cxf32>) {
+  ^bb0(%a: f32, %z: f32, %b: f32):
+    %i = linalg.index 3 : index
+    %j = linalg.index 4 : index
+    %0 = arith.addi %i, %i : index
+    %1 = arith.addi %0, %j : index
+    %2 = arith.index_cast %1 : index to i32
+    %3 = arith.sitofp %2 : i32 to f32
+    %4 = arith.mulf %a, %3 : f32
+    linalg.yield %4 : f32
+  }
+  linalg.generic {indexing_maps = [affine_map<(n, h, w, c) -> (n, h, w, c)>, affine_map<(n, h, w, c) -> (n, h, w, c)>, affine_map<(n, h, w, c) -> (n, h, w, c)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%t, %x : memref<?x8x15x$Cxf32>, memref<?x8x15x$Cxf32>) outs(%o : memref<?x8x15x$Cxf32>) {
+  ^bb0(%a: f32, %d: f32, %b: f32):
+    %0 = arith.maximumf %a, %zero : f32
+    %1 = arith.addf %0, %d : f32
+    linalg.yield %1 : f32
+  }
+  return
+})",
+               {{"$C", c}}));
+}
+
 TEST_F(NestTest, ScattersIntoOverlappingWindows) {
   // dx[n, 2h + i - 1, 2w + j - 1, c] += dy[n, h, w, c]
   for (const char *c : {"3", "8", "40"})
