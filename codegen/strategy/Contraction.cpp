@@ -161,11 +161,34 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
 
   Blocking blocking;
   chooseTile(blocking, *form, target, lanes);
+  // Operands contiguous along so many steps of the reduction.
+  auto along = [&](unsigned operand, int64_t steps) {
+    return llvm::any_of(form->reduction, [&](unsigned loop) {
+      return strideOf(op, operand, loop) == 1 &&
+             known(form->extents[loop]) >= steps;
+    });
+  };
+  auto dots = [&](int64_t steps) {
+    return !form->sharedLane && along(form->left, steps) &&
+           along(form->right, steps);
+  };
+  if (lane == 1 && dots(lanes)) {
+    blocking.alongReduction = true;
+    blocking.mr = target.vectorRegisters / 2;
+  } else if (!form->sharedLane && lane * 2 <= lanes && rows >= 4 &&
+             leftRun(op, *form) >= lanes) {
+    // Few lanes would leave most of a vector empty.
+    blocking.alongReduction = true;
+    blocking.nr = lane;
+    blocking.mr =
+        std::max<int64_t>((target.vectorRegisters - 1) / (lane + 1), 1);
+  }
   const int64_t mrMost = blocking.mr;
   if (tile) {
     blocking.mr = tile->mr;
     blocking.nr = tile->nr;
-  } else if (!form->sharedLane && form->rows.size() > 1) {
+  } else if (!form->sharedLane && !blocking.alongReduction &&
+             form->rows.size() > 1) {
     if (int64_t run = form->extents[form->rows.back()];
         !ShapedType::isDynamic(run) && run < 4 * blocking.mr)
       blocking.mr =
@@ -264,29 +287,10 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
                         nearest * bytes >= 1024 && lane >= 4 * blocking.nr &&
                         blocking.packRight;
   }
-  // Both operands contiguous along the reduction, and it is long.
-  auto along = [&](unsigned operand) {
-    return llvm::any_of(form->reduction, [&](unsigned loop) {
-      return strideOf(op, operand, loop) == 1 &&
-             known(form->extents[loop]) >= 2 * lanes;
-    });
-  };
-  bool dots = !form->sharedLane && along(form->left) && along(form->right);
-  if (dots && lane == 1) {
-    blocking.alongReduction = true;
-    blocking.packRight = false;
-    blocking.mr = target.vectorRegisters / 2;
-  } else if (!form->sharedLane && lane * 2 <= lanes && rows >= 4 &&
-             leftRun(op, *form) % lanes == 0 &&
-             leftRun(op, *form) >= 2 * lanes) {
-    // Few lanes would leave most of a vector empty.
-    blocking.alongReduction = true;
-    blocking.packRight = !along(form->right);
+  if (blocking.alongReduction) {
+    blocking.packRight = !along(form->right, lanes);
+    // Rows of a tile that lie together are finished together.
     blocking.flattenRows = false;
-    blocking.nr = lane;
-    blocking.mr =
-        std::max<int64_t>((target.vectorRegisters - 1) / (lane + 1), 1);
-    blocking.mc = llvm::alignTo(blocking.mc, blocking.mr);
   }
   // One row: enough lanes that the latency of the multiply-adds is hidden and
   // half of the registers stay free for what they load.
@@ -294,7 +298,7 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
     int64_t vectors = target.vectorRegisters / 2;
     if (contiguous)
       blocking.singleRowNr = std::min(vectors * lanes, lane);
-    else if (dots)
+    else if (dots(2 * lanes))
       blocking.singleRowNr = std::min(lanes, lane);
   }
   if (auto window = WinogradForm::of(op, *form))

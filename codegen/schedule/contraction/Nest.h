@@ -237,6 +237,9 @@ private:
   llvm::SmallVector<mlir::Value> moved(mlir::ValueRange left, unsigned loop,
                                        mlir::Value index, const RowTile &tile);
   bool runsAlong(unsigned level);
+  Accumulators addProducts(mlir::ValueRange left, mlir::Value right,
+                           int64_t columns, unsigned steps,
+                           Accumulators partial);
   Accumulators addVectors(unsigned level, mlir::ValueRange left,
                           mlir::Value right, const RowTile &tile,
                           int64_t columns, Accumulators partial);

@@ -75,9 +75,10 @@ bool ContractionNest::runsAlong(unsigned level) {
   unsigned inner = reductionLoops.back().inner();
   if (blockLeft.stride(inner) != 1 || tileRight.stride(inner) != 1)
     return false;
-  // What is left of vectors is added lane by lane: not in each outer step.
-  std::optional<int64_t> steps = constantOf(reductionRanges.back().size);
-  return level + 1 == reductionLoops.size() || (steps && *steps % width == 0);
+  // Where it is not known what is left of vectors, it is added lane by lane:
+  // not in each outer step.
+  return level + 1 == reductionLoops.size() ||
+         constantOf(reductionRanges.back().size);
 }
 
 /// The left operand's offsets of the rows, `index` further in a reduction loop.
@@ -96,8 +97,43 @@ SmallVector<Value> ContractionNest::moved(ValueRange left, unsigned loop,
   return offsets;
 }
 
-/// Adds to `partial` the products of whole vectors along the innermost loop,
-/// in the loops from `level` on: a vector for each row and lane.
+/// Adds to `partial` the products of vectors of `steps` elements at these
+/// offsets: one for each row and lane. What they lack to full ones is zero.
+ContractionNest::Accumulators
+ContractionNest::addProducts(ValueRange left, Value right, int64_t columns,
+                             unsigned steps, Accumulators partial) {
+  auto type = VectorType::get({steps}, element);
+  Value zero =
+      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type));
+  auto load = [&](Value buffer, Value offset) -> Value {
+    Value vector =
+        vector::LoadOp::create(builder, loc, type, buffer, ValueRange{offset});
+    if (steps == width)
+      return vector;
+    SmallVector<int64_t> mask;
+    for (unsigned i = 0; i < width; ++i)
+      mask.push_back(std::min(i, steps));
+    return vector::ShuffleOp::create(builder, loc, vector, zero, mask);
+  };
+  SmallVector<Value> factors;
+  for (Value offset : left)
+    factors.push_back(load(blockLeft.buffer, offset));
+  for (int64_t column = 0; column < columns; ++column) {
+    Value vector =
+        load(tileRight.buffer,
+             math.add(right, math.mul(math.constant(column),
+                                      tileRight.strides[form.lane])));
+    for (auto [row, factor] : llvm::enumerate(factors)) {
+      Value &sum = partial[row * columns + column];
+      sum = vector::FMAOp::create(builder, loc, factor, vector, sum);
+    }
+  }
+  return partial;
+}
+
+/// Adds to `partial` the products of vectors along the innermost loop, in the
+/// loops from `level` on; what is left of a size that is not known is not
+/// among them.
 ContractionNest::Accumulators
 ContractionNest::addVectors(unsigned level, ValueRange left, Value right,
                             const RowTile &tile, int64_t columns,
@@ -109,38 +145,39 @@ ContractionNest::addVectors(unsigned level, ValueRange left, Value right,
   if (last)
     size = math.mul(math.div(size, math.constant(width)),
                     OpFoldResult(builder.getIndexAttr(width)));
+  auto addAt = [&](Value index, unsigned steps, Accumulators sums) {
+    return addProducts(
+        moved(left, loop, index, tile),
+        math.add(right, math.mul(index, tileRight.strides[loop])), columns,
+        steps, std::move(sums));
+  };
   auto nest =
       scf::ForOp::create(builder, loc, range.low, math.add(range.low, size),
                          math.constant(last ? width : 1), partial);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(nest.getBody());
-  Value index = nest.getInductionVar();
-  right = math.add(right, math.mul(index, tileRight.strides[loop]));
-  SmallVector<Value> offsets = moved(left, loop, index, tile);
-  Accumulators carried(nest.getRegionIterArgs());
-  if (!last) {
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(nest.getBody());
+    Value index = nest.getInductionVar();
+    Accumulators carried(nest.getRegionIterArgs());
     scf::YieldOp::create(
         builder, loc,
-        addVectors(level + 1, offsets, right, tile, columns, carried));
-    return Accumulators(nest.getResults());
+        last ? addAt(index, width, carried)
+             : addVectors(
+                   level + 1, moved(left, loop, index, tile),
+                   math.add(right, math.mul(index, tileRight.strides[loop])),
+                   tile, columns, carried));
   }
-  auto type = VectorType::get({width}, element);
-  SmallVector<Value> factors;
-  for (Value offset : offsets)
-    factors.push_back(vector::LoadOp::create(
-        builder, loc, type, blockLeft.buffer, ValueRange{offset}));
-  for (int64_t column = 0; column < columns; ++column) {
-    Value offset = math.add(
-        right, math.mul(math.constant(column), tileRight.strides[form.lane]));
-    Value vector = vector::LoadOp::create(builder, loc, type, tileRight.buffer,
-                                          ValueRange{offset});
-    for (auto [row, factor] : llvm::enumerate(factors)) {
-      Value &sum = carried[row * columns + column];
-      sum = vector::FMAOp::create(builder, loc, factor, vector, sum);
-    }
+  Accumulators sums(nest.getResults());
+  std::optional<int64_t> steps = constantOf(range.size);
+  if (!last || !steps)
+    return sums;
+  int64_t done = *steps / width * width;
+  for (unsigned piece : lanePieces(*steps - done, width)) {
+    sums = addAt(addConstant(builder, loc, range.low, done), piece,
+                 std::move(sums));
+    done += piece;
   }
-  scf::YieldOp::create(builder, loc, carried);
-  return Accumulators(nest.getResults());
+  return sums;
 }
 
 /// The sum of the elements of each of `vectors`, as one vector. Two by two they
@@ -204,10 +241,10 @@ ContractionNest::reduceVectors(unsigned level, ValueRange left, Value right,
           arith::AddFOp::create(builder, loc, accumulators[piece], total);
     }
   }
-  if (level + 1 < reductionLoops.size())
+  const LoopRange &range = reductionRanges.back();
+  if (constantOf(range.size))
     return accumulators;
   // What is left of the reduction, lane by lane.
-  const LoopRange &range = reductionRanges.back();
   Value whole = math.mul(math.div(range.size, math.constant(width)),
                          OpFoldResult(builder.getIndexAttr(width)));
   auto rest = scf::ForOp::create(builder, loc, math.add(range.low, whole),

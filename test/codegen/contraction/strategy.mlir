@@ -156,3 +156,35 @@ func.func @override(%a: memref<512x512xf32>, %b: memref<512x512xf32>,
   }
   return
 }
+
+// A convolution of three filters: sums along a window's row of all channels.
+// CHECK-LABEL: func.func @few_filters
+// CHECK: #codegen.contraction<mr = 3, nr = 3,
+// CHECK-SAME: pack_right = true, flatten_rows = false, along_reduction = true,
+func.func @few_filters(%x: memref<?x18x18x32xf32>, %w: memref<3x3x32x3xf32>, %y: memref<?x16x16x3xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(n, y, x, f, i, j, c) -> (n, y + i, x + j, c)>, affine_map<(n, y, x, f, i, j, c) -> (i, j, c, f)>, affine_map<(n, y, x, f, i, j, c) -> (n, y, x, f)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : memref<?x18x18x32xf32>, memref<3x3x32x3xf32>) outs(%y : memref<?x16x16x3xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %c, %0 : f32
+    linalg.yield %1 : f32
+  }
+  return
+}
+
+// The gradient for its kernel: lanes along the input's channels.
+// CHECK-LABEL: func.func @few_filters_gradient
+// CHECK: #codegen.contraction<mr = 6, nr = 16,
+// CHECK-SAME: pack_right = false, flatten_rows = false, along_reduction = false,
+func.func @few_filters_gradient(%x: memref<?x18x18x32xf32>, %dy: memref<?x16x16x3xf32>, %dw: memref<3x3x32x3xf32>) {
+  linalg.generic {indexing_maps = [affine_map<(i, j, c, f, n, y, x) -> (n, y + i, x + j, c)>, affine_map<(i, j, c, f, n, y, x) -> (n, y, x, f)>, affine_map<(i, j, c, f, n, y, x) -> (i, j, c, f)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%x, %dy : memref<?x18x18x32xf32>, memref<?x16x16x3xf32>) outs(%dw : memref<3x3x32x3xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %c, %0 : f32
+    linalg.yield %1 : f32
+  }
+  return
+}

@@ -135,3 +135,16 @@ func.func @group(%x: memref<?x10xf32>, %y: memref<?xf32>) {
   }
   return
 }
+
+// Two pixels of three channels fill a vector of eight better than one.
+// CHECK-LABEL: func.func @few_channels
+// CHECK: #codegen.nest<kind = map, lane = 0, run = 1, width = 6,
+func.func @few_channels(%x: memref<?x3xf32>, %b: memref<3xf32>, %y: memref<?x3xf32>) {
+  linalg.generic {indexing_maps = [#id2, #column, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %b : memref<?x3xf32>, memref<3xf32>) outs(%y : memref<?x3xf32>) {
+  ^bb0(%a: f32, %c: f32, %o: f32):
+    %0 = arith.addf %a, %c : f32
+    linalg.yield %0 : f32
+  }
+  return
+}
