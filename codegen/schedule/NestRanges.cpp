@@ -131,8 +131,7 @@ SmallVector<unsigned> laneSteps(unsigned width, unsigned vectors,
   };
   add(int64_t(width) * vectors);
   add(rest / width * width); // the vectors that are left, all at once
-  for (unsigned piece = width / 2; piece >= 1; piece /= 2)
-    add(piece);
+  add(rest);
   return steps;
 }
 

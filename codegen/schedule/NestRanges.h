@@ -42,8 +42,8 @@ Carried stepThrough(mlir::OpBuilder &builder, mlir::Location loc,
                     NestRange range, llvm::ArrayRef<unsigned> steps,
                     unsigned unroll, mlir::ValueRange initial, LoopBody body);
 
-/// Steps along the lane: `vectors` vectors, one vector, then parts of one:
-/// powers of two if the extent is static, ones if not.
+/// Steps along the lane: `vectors` vectors, one vector, then a shorter one if
+/// the extent is static, ones if not.
 llvm::SmallVector<unsigned> laneSteps(unsigned width, unsigned vectors,
                                       const NestRange &range);
 

@@ -124,8 +124,8 @@ static unsigned laneOf(linalg::GenericOp op, ArrayRef<LinearExpr> a,
   for (AffineExpr expr : llvm::reverse(output.drop_back())) {
     unsigned loop = loopOf(expr);
     bool inA = movesAny(a, loop), inB = movesAny(b, loop);
-    if (ShapedType::isDynamic(extents[loop]) || extents[loop] < 2 * kFewLanes ||
-        inA == inB)
+    if (ShapedType::isDynamic(extents[loop]) ||
+        extents[loop] < 2 * extents[last] || inA == inB)
       continue;
     if (runsAlongMemory(op->getOperand(inA ? 0 : 1).getType(), inA ? a : b,
                         loop))

@@ -58,6 +58,43 @@ def test_only_scalars_are_computed_without_vectors(cornu, tmp_path):
                 assert work <= 16 and kernel["bytes"] <= 64, f"{entry}: {kernel}"
 
 
+X86 = ["--mcpu=x86-64-v3", "--target=x86_64-linux-gnu"]
+ARITHMETIC = r"\tv(max|min|add|mul|sub|div|sqrt|cmp\w*|fm\w*|fnm\w*)"
+
+
+def scalar_loops(assembly):
+    """The innermost loops that compute more on scalars than on vectors; weights are drawn one by one, before all steps."""
+    found = []
+    for function in re.split(r"^(?=[A-Za-z_][\w.]*:)", assembly, flags=re.MULTILINE)[1:]:
+        lines, labels, loops = function.splitlines(), {}, []
+        if "initialize" in lines[0]:
+            continue
+        for i, line in enumerate(lines):
+            if label := re.match(r"(\.L\w+):", line):
+                labels[label[1]] = i
+            elif (jump := re.match(r"\tj\w+\t(\.L\w+)", line)) and jump[1] in labels:
+                loops.append((labels[jump[1]], i))
+        for first, last in loops:
+            if any(other != (first, last) and first <= other[0] and other[1] <= last for other in loops):
+                continue
+            body = "\n".join(lines[first:last + 1])
+            if "\tret" in body:  # blocks that were moved, and no loop
+                continue
+            if len(re.findall(ARITHMETIC + r"s[sd]\b", body)) > len(re.findall(r"\tv\w+p[sd]\b|[yz]mm", body)):
+                found.append(body)
+    return found
+
+
+def test_no_inner_loop_is_scalar(cornu, tmp_path):
+    few = [("Conv2D", {"filters": 3, "kernel_size": 3, "padding": "same"}), ("BatchNormalization", {}), ("ReLU", {}),
+           ("MaxPooling2D", {"pool_size": 2}), ("Conv2D", {"filters": 1, "kernel_size": 5}), ("Flatten", {}), ("Dense", {"units": 5, "activation": "softmax"})]
+    (tmp_path / "few.json").write_text(model_of(few, (28, 28, 1)))
+    for model in (MODEL, tmp_path / "few.json"):
+        training = ["--optimizer=adam", "--loss=categorical_crossentropy"] if model != MODEL else []
+        text = run(cornu, "compile", model, *training, "--batch=32", *X86, "--emit=asm", "-o", "-").out
+        assert "train_step" in text and not scalar_loops(text), scalar_loops(text)[0]
+
+
 def model_of(layers, shape):
     inputs = {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, *shape], "dtype": "float32"}}
     layers = [{"class_name": kind, "config": {"name": f"layer{i}", **config}} for i, (kind, config) in enumerate(layers)]
@@ -76,7 +113,7 @@ def model_of(layers, shape):
 def test_few_channels_are_computed_in_vectors(cornu, tmp_path, layer, scalars, channels):
     """Neighbouring pixels fill the lanes that their channels leave. A rest of a batch's rows may be scalar."""
     (tmp_path / "m.json").write_text(model_of([layer], (16, 16, channels)))
-    text = run(cornu, "compile", tmp_path / "m.json", "--inference-only", "--batch=2", "--mcpu=x86-64-v3", "--target=x86_64-linux-gnu", "--emit=asm", "-o", "-").out
+    text = run(cornu, "compile", tmp_path / "m.json", "--inference-only", "--batch=2", *X86, "--emit=asm", "-o", "-").out
     assert re.search(r"\bv\w+ps\b.*[xy]mm", text)
     found = [line.strip() for line in text.splitlines() if re.search(rf"\bv({scalars})\w*ss\b", line)]
     # What belongs to a channel, and not to a pixel, is not worth a vector.
