@@ -198,16 +198,22 @@ Value Math::reverse(Value x, int64_t at) {
                                ArrayRef<int64_t>{at}, x);
 }
 
-Value Math::repeat(Value x, int64_t at, int64_t n) {
-  at = axis(x, at);
-  if (at < 0 || n == 1)
+Value Math::repeat(Value x, int64_t first, ArrayRef<int64_t> counts) {
+  first = axis(x, first);
+  if (first < 0 || llvm::all_of(counts, [](int64_t n) { return n == 1; }))
     return x;
-  Shape sizes = shape(x);
-  Shape wide = sizes;
-  wide.insert(wide.begin() + at + 1, n);
-  Value expanded = broadcast(expandDims(x, at + 1), wide);
-  sizes[at] *= n;
-  return reshape(expanded, sizes);
+  Shape sizes = shape(x), narrow, wide;
+  for (auto [dim, size] : llvm::enumerate(sizes)) {
+    narrow.push_back(size);
+    wide.push_back(size);
+    int64_t at = int64_t(dim) - first;
+    if (at < 0 || at >= int64_t(counts.size()) || counts[at] == 1)
+      continue;
+    narrow.push_back(1);
+    wide.push_back(counts[at]);
+    size *= counts[at];
+  }
+  return reshape(broadcast(reshape(x, narrow), wide), sizes);
 }
 
 Value Math::toChannelsLast(Value x) {

@@ -151,7 +151,7 @@ void cornu::frontend::operations::repeat(OperationCall &call) {
   std::optional<int64_t> axis = call.config.at("axis").asInteger();
   if (!n || *n < 1 || *n > (1 << 30) || !axis)
     return call.fail("needs an axis and a number of repeats");
-  one(call, call.math.repeat(call.operand(0), *axis, *n));
+  one(call, call.math.repeat(call.operand(0), *axis, {*n}));
 }
 
 // x[1, :, 2:4, ..., None]: one entry per axis.

@@ -216,8 +216,8 @@ static void attend(LayerCall &call, Heads h) {
   if (!q || !k || !v)
     return;
   if (h.queryHeads != h.keyHeads) {
-    k = m.repeat(k, rank - 1, h.queryHeads / h.keyHeads);
-    v = m.repeat(v, rank - 1, h.queryHeads / h.keyHeads);
+    k = m.repeat(k, rank - 1, {h.queryHeads / h.keyHeads});
+    v = m.repeat(v, rank - 1, {h.queryHeads / h.keyHeads});
   }
   AttentionEquations equations(rank + 1, h.axes);
   Value scaled = m.multiply(q, 1 / std::sqrt(static_cast<double>(h.keyDim)));

@@ -150,11 +150,10 @@ static void importUpSampling(LayerCall &call) {
   std::string mode = call.string("interpolation", "nearest");
   int64_t axis = call.channelsFirst() ? 2 : 1;
   Value x = call.input();
+  if (mode == "nearest")
+    return call.result(call.math.repeat(x, axis, sizes));
   for (int64_t i = 0; i < rank && x; ++i)
-    x = mode == "nearest"
-            ? call.math.repeat(x, axis + i, sizes[i])
-            : resizeAxis(call, x, axis + i, Math::size(x, axis + i) * sizes[i],
-                         mode);
+    x = resizeAxis(call, x, axis + i, Math::size(x, axis + i) * sizes[i], mode);
   call.result(x);
 }
 
