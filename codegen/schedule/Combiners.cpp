@@ -67,14 +67,21 @@ Value combineLanes(OpBuilder &builder, Operation *combiner, Value value,
     return value;
   if (run > 1) {
     Location loc = combiner->getLoc();
-    for (int64_t half = type.getNumElements() / 2; half >= int64_t(run);
-         half /= 2)
-      value = combine(builder, combiner,
-                      vector::ExtractStridedSliceOp::create(
-                          builder, loc, value, int64_t(0), half, int64_t(1)),
-                      vector::ExtractStridedSliceOp::create(
-                          builder, loc, value, half, half, int64_t(1)));
-    return value;
+    auto part = [&](int64_t first, int64_t lanes) {
+      return vector::ExtractStridedSliceOp::create(builder, loc, value, first,
+                                                   lanes, int64_t(1))
+          .getResult();
+    };
+    Value odd; // the last of an odd number of runs
+    for (int64_t runs = type.getNumElements() / run; runs > 1; runs /= 2) {
+      if (runs % 2) {
+        Value last = part((runs - 1) * run, run);
+        odd = odd ? combine(builder, combiner, odd, last) : last;
+      }
+      int64_t half = runs / 2 * run;
+      value = combine(builder, combiner, part(0, half), part(half, half));
+    }
+    return odd ? combine(builder, combiner, value, odd) : value;
   }
   return vector::ReductionOp::create(builder, combiner->getLoc(),
                                      *linalg::getCombinerOpKind(combiner),

@@ -205,6 +205,26 @@ func.func @kernel(%x: memref<?x$Nxf32>, %o: memref<$O>, %w: memref<?xi8>) {
     }
 }
 
+TEST_F(NestTest, SumsOfFewChannels) {
+  // Runs of channels that are no power of two are left of full vectors.
+  for (const char *n : {"1", "2", "3", "5"})
+    for (const char *p : {"7", "35", "49", "121"})
+      check(with(R"(
+func.func @kernel(%x: memref<?x$Px$Nxf32>, %o: memref<?x$Nxf32>, %w: memref<?xi8>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%o : memref<?x$Nxf32>)
+  linalg.generic {indexing_maps = [affine_map<(n, c, p) -> (n, p, c)>, affine_map<(n, c, p) -> (n, c)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x : memref<?x$Px$Nxf32>) outs(%o : memref<?x$Nxf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.addf %a, %b : f32
+    linalg.yield %0 : f32
+  }
+  return
+})",
+                 {{"$N", n}, {"$P", p}}),
+            1e-5);
+}
+
 TEST_F(NestTest, MeanAndVarianceOfChannels) {
   for (const char *n : {"1", "2", "3", "6", "16", "100"})
     check(with(R"(
