@@ -30,8 +30,8 @@ mlir::Value combine(mlir::OpBuilder &builder, mlir::Operation *combiner,
 mlir::Value combineAll(mlir::OpBuilder &builder, mlir::Operation *combiner,
                        llvm::ArrayRef<mlir::Value> values);
 
-/// The lanes of a vector, of which there are a multiple of `run`, combined: every
-/// `run`-th with one another. A scalar is itself.
+/// The lanes of a vector, of which there are a multiple of `run`, combined:
+/// every `run`-th with one another. A scalar is itself.
 mlir::Value combineLanes(mlir::OpBuilder &builder, mlir::Operation *combiner,
                          mlir::Value value, unsigned run);
 

@@ -168,8 +168,8 @@ public:
   mlir::Value pad(mlir::Value x, llvm::ArrayRef<int64_t> low,
                   llvm::ArrayRef<int64_t> high, double value = 0);
   mlir::Value reverse(mlir::Value x, int64_t axis);
-  /// Repeats each element along axis `first` and those after it counts[i] times:
-  /// [a, b] -> [a, a, b, b].
+  /// Repeats each element along axis `first` and those after it counts[i]
+  /// times: [a, b] -> [a, a, b, b].
   mlir::Value repeat(mlir::Value x, int64_t first,
                      llvm::ArrayRef<int64_t> counts);
   /// Channels in front, (N, C, spatial...), to the back and the reverse.
