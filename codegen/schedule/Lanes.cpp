@@ -6,7 +6,7 @@
 
 #include "codegen/schedule/Lanes.h"
 
-#include "codegen/schedule/NestGuards.h"
+#include "codegen/schedule/LinearExpr.h"
 #include "llvm/ADT/bit.h"
 
 using namespace mlir;
@@ -27,8 +27,6 @@ Lanes Lanes::ofRun() const {
 }
 
 int64_t Lanes::step(int other, int64_t lane) const {
-  if (other < 0)
-    return 0;
   for (const RunLoop &inner : llvm::reverse(run)) {
     if (inner.loop == other)
       return lane % inner.size;
@@ -38,10 +36,9 @@ int64_t Lanes::step(int other, int64_t lane) const {
 }
 
 bool Lanes::runAlong(int other) const {
-  return other >= 0 &&
-         (other == loop || llvm::any_of(run, [&](const RunLoop &inner) {
-            return inner.loop == other;
-          }));
+  return other == loop || llvm::any_of(run, [&](const RunLoop &inner) {
+           return inner.loop == other;
+         });
 }
 
 Lanes lanesOf(linalg::GenericOp op, ArrayRef<int64_t> sizes, int loop,
@@ -68,27 +65,15 @@ static std::optional<SmallVector<int64_t>> laneOffsets(linalg::GenericOp op,
                                                        unsigned operand,
                                                        const Lanes &lanes,
                                                        unsigned width) {
-  AffineMap map = op.getIndexingMapsArray()[operand];
-  auto type = dyn_cast<MemRefType>(op->getOperand(operand).getType());
-  SmallVector<int64_t> strides;
-  int64_t ignored;
-  if (!type || failed(type.getStridesAndOffset(strides, ignored)))
-    return std::nullopt;
   SmallVector<int64_t> offsets(width, 0);
-  for (unsigned dim = 0; dim < strides.size(); ++dim) {
-    AffineExpr expr = map.getResult(dim);
-    const int64_t stride = strides[dim];
-    auto varies = [&](unsigned loop) {
-      return lanes.runAlong(loop) && expr.isFunctionOfDim(loop);
-    };
-    if (llvm::none_of(llvm::seq<unsigned>(0, map.getNumDims()), varies))
+  for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
+    if (!lanes.runAlong(loop))
       continue;
-    auto form = linearForm(expr, map.getNumDims());
-    if (!form || ShapedType::isDynamic(stride))
+    std::optional<int64_t> stride = strideOf(op, operand, loop);
+    if (!stride)
       return std::nullopt;
-    for (auto [loop, coefficient] : llvm::enumerate(form->first))
-      for (unsigned lane = 0; coefficient != 0 && lane < width; ++lane)
-        offsets[lane] += stride * coefficient * lanes.step(loop, lane);
+    for (unsigned lane = 0; lane < width; ++lane)
+      offsets[lane] += *stride * lanes.step(loop, lane);
   }
   return offsets;
 }

@@ -16,37 +16,6 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
-std::optional<std::pair<SmallVector<int64_t>, int64_t>>
-linearForm(AffineExpr expr, unsigned numLoops) {
-  SmallVector<int64_t> coefficients(numLoops, 0);
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-    return std::make_pair(coefficients, constant.getValue());
-  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
-    coefficients[dim.getPosition()] = 1;
-    return std::make_pair(coefficients, int64_t(0));
-  }
-  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!binary)
-    return std::nullopt;
-  auto lhs = linearForm(binary.getLHS(), numLoops);
-  auto rhs = linearForm(binary.getRHS(), numLoops);
-  if (!lhs || !rhs)
-    return std::nullopt;
-  if (expr.getKind() == AffineExprKind::Add) {
-    for (unsigned i = 0; i < numLoops; ++i)
-      lhs->first[i] += rhs->first[i];
-    lhs->second += rhs->second;
-    return lhs;
-  }
-  if (expr.getKind() != AffineExprKind::Mul ||
-      !isa<AffineConstantExpr>(binary.getRHS()))
-    return std::nullopt;
-  for (int64_t &coefficient : lhs->first)
-    coefficient *= rhs->second;
-  lhs->second *= rhs->second;
-  return lhs;
-}
-
 SmallVector<Guard> guardsOf(linalg::GenericOp op) {
   SmallVector<Guard> guards;
   auto attr = op->getAttrOfType<DenseI64ArrayAttr>(kGuardsAttr);
@@ -59,10 +28,10 @@ SmallVector<Guard> guardsOf(linalg::GenericOp op) {
     guard.dim = triples[i + 1];
     guard.extent = triples[i + 2];
     AffineMap map = op.getIndexingMapsArray()[guard.operand];
-    auto form = linearForm(map.getResult(guard.dim), op.getNumLoops());
-    assert(form && "guarded indices are linear");
-    guard.coefficients = form->first;
-    guard.constant = form->second;
+    auto index = LinearExpr::of(map.getResult(guard.dim), op.getNumLoops());
+    assert(index && "guarded indices are linear");
+    guard.coefficients = index->coefficients;
+    guard.constant = index->constant;
     guards.push_back(guard);
   }
   return guards;

@@ -14,6 +14,7 @@
 #ifndef CORNU_CODEGEN_SCHEDULE_NESTGUARDS_H
 #define CORNU_CODEGEN_SCHEDULE_NESTGUARDS_H
 
+#include "codegen/schedule/LinearExpr.h"
 #include "codegen/schedule/NestLoops.h"
 
 namespace cornu::codegen {
@@ -25,11 +26,6 @@ struct Guard {
   int64_t constant;
   int64_t extent;
 };
-
-/// `expr` as coefficients of `numLoops` loops and a constant; none if it is
-/// not linear.
-std::optional<std::pair<llvm::SmallVector<int64_t>, int64_t>>
-linearForm(mlir::AffineExpr expr, unsigned numLoops);
 
 /// The guards of `op`.
 llvm::SmallVector<Guard> guardsOf(mlir::linalg::GenericOp op);

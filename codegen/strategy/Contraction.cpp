@@ -26,26 +26,6 @@ static constexpr int64_t kManyRows = 4096;
 /// What a cache brings at a time.
 static constexpr int64_t kLineBytes = 64;
 
-/// Element stride of `loop` in an operand; nothing where it is not known.
-static std::optional<int64_t> strideOf(linalg::GenericOp op, unsigned operand,
-                                       unsigned loop) {
-  auto type = dyn_cast<MemRefType>(op->getOperand(operand).getType());
-  SmallVector<int64_t> strides;
-  int64_t offset;
-  if (!type || failed(type.getStridesAndOffset(strides, offset)))
-    return std::nullopt;
-  auto exprs = linearResults(op.getIndexingMapsArray()[operand]);
-  int64_t result = 0;
-  for (auto [dim, expr] : llvm::enumerate(*exprs)) {
-    if (!expr.moves(loop))
-      continue;
-    if (ShapedType::isDynamic(strides[dim]))
-      return std::nullopt;
-    result += expr.coefficients[loop] * strides[dim];
-  }
-  return result;
-}
-
 /// Rows that a task has at least, for a right operand of so many bytes: packing
 /// a panel costs as much as computing some ten of them, and three times that
 /// where the operand comes from beyond the second-level cache.
@@ -75,22 +55,21 @@ static bool leftRunsAcross(linalg::GenericOp op, const ContractionForm &form) {
   });
 }
 
-/// The longest run of the reduction along which the left operand is contiguous:
-/// a window's row of all channels.
+/// The longest run of the reduction along which the left operand is contiguous,
+/// and the right one evenly spaced: a window's row of all channels.
 static int64_t leftRun(linalg::GenericOp op, const ContractionForm &form) {
   int64_t run = 1;
-  for (bool longer = true; longer;) {
-    longer = false;
-    for (unsigned loop : form.reduction)
-      if (int64_t extent = form.extents[loop];
-          extent > 1 && strideOf(op, form.left, loop) == run &&
-          strideOf(op, form.right, loop) ==
-              run *
-                  strideOf(op, form.right, form.reduction.back()).value_or(0)) {
-        run *= extent;
-        longer = true;
-        break;
-      }
+  std::optional<int64_t> space;
+  auto continues = [&](unsigned loop) {
+    return form.extents[loop] > 1 && strideOf(op, form.left, loop) == run &&
+           (!space || strideOf(op, form.right, loop) == run * *space);
+  };
+  for (auto next = llvm::find_if(form.reduction, continues);
+       next != form.reduction.end();
+       next = llvm::find_if(form.reduction, continues)) {
+    if (!space && !(space = strideOf(op, form.right, *next)))
+      return 1;
+    run *= form.extents[*next];
   }
   return run;
 }

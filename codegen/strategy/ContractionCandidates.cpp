@@ -145,7 +145,7 @@ std::string whyUnsuitable(linalg::GenericOp op, ContractionAttr given,
   if (byDefault.getWinograd()) {
     Blocking plain(byDefault);
     plain.winograd = WinogradAttr();
-    addNear(cast<ContractionAttr>(Attribute(plain.get(op.getContext()))));
+    addNear(plain.get(op.getContext()));
   }
   auto hasSame = [&](auto member) {
     return llvm::any_of(known, [&](ContractionAttr attr) {

@@ -10,57 +10,6 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
-//===----------------------------------------------------------------------===//
-// Linear index expressions
-//===----------------------------------------------------------------------===//
-
-static bool accumulate(AffineExpr expr, int64_t factor, LinearExpr &result) {
-  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
-    result.coefficients[dim.getPosition()] += factor;
-    return true;
-  }
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
-    result.constant += factor * constant.getValue();
-    return true;
-  }
-  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
-  if (!binary)
-    return false;
-  if (expr.getKind() == AffineExprKind::Add)
-    return accumulate(binary.getLHS(), factor, result) &&
-           accumulate(binary.getRHS(), factor, result);
-  if (expr.getKind() != AffineExprKind::Mul)
-    return false;
-  if (auto constant = dyn_cast<AffineConstantExpr>(binary.getRHS()))
-    return accumulate(binary.getLHS(), factor * constant.getValue(), result);
-  if (auto constant = dyn_cast<AffineConstantExpr>(binary.getLHS()))
-    return accumulate(binary.getRHS(), factor * constant.getValue(), result);
-  return false;
-}
-
-std::optional<LinearExpr> LinearExpr::of(AffineExpr expr, unsigned loops) {
-  LinearExpr result;
-  result.coefficients.assign(loops, 0);
-  if (!accumulate(expr, 1, result))
-    return std::nullopt;
-  return result;
-}
-
-std::optional<SmallVector<LinearExpr>> linearResults(AffineMap map) {
-  SmallVector<LinearExpr> results;
-  for (AffineExpr expr : map.getResults()) {
-    std::optional<LinearExpr> linear = LinearExpr::of(expr, map.getNumDims());
-    if (!linear)
-      return std::nullopt;
-    results.push_back(*linear);
-  }
-  return results;
-}
-
-//===----------------------------------------------------------------------===//
-// Roles
-//===----------------------------------------------------------------------===//
-
 /// True for { %p = mulf(in0, in1); yield addf(out, %p) } in any order of
 /// operands.
 static bool multipliesAndAdds(Block *body) {
@@ -91,24 +40,6 @@ static bool movesAny(ArrayRef<LinearExpr> results, unsigned loop) {
 /// Lanes that are not worth a vector.
 static constexpr int64_t kFewLanes = 8;
 
-/// True if `loop` runs along memory in the operand of `type`, and alone there.
-static bool runsAlongMemory(Type type, ArrayRef<LinearExpr> results,
-                            unsigned loop) {
-  auto memref = dyn_cast<MemRefType>(type);
-  SmallVector<int64_t> strides;
-  int64_t offset;
-  if (!memref || failed(memref.getStridesAndOffset(strides, offset)))
-    return false;
-  int64_t stride = 0;
-  for (auto [dim, expr] : llvm::enumerate(results))
-    if (expr.moves(loop)) {
-      if (stride != 0 || ShapedType::isDynamic(strides[dim]))
-        return false;
-      stride = expr.coefficients[loop] * strides[dim];
-    }
-  return stride == 1;
-}
-
 /// The loop along the lanes: the last of the output, or, where that is short,
 /// another along which one operand can be read in vectors, as the channels in
 /// the gradient for a kernel of few filters.
@@ -127,8 +58,7 @@ static unsigned laneOf(linalg::GenericOp op, ArrayRef<LinearExpr> a,
     if (ShapedType::isDynamic(extents[loop]) ||
         extents[loop] < 2 * extents[last] || inA == inB)
       continue;
-    if (runsAlongMemory(op->getOperand(inA ? 0 : 1).getType(), inA ? a : b,
-                        loop))
+    if (strideOf(op, inA ? 0 : 1, loop) == 1)
       return loop;
   }
   return last;

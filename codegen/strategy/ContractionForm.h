@@ -30,24 +30,10 @@
 #ifndef CORNU_CODEGEN_STRATEGY_CONTRACTIONFORM_H
 #define CORNU_CODEGEN_STRATEGY_CONTRACTIONFORM_H
 
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "codegen/schedule/LinearExpr.h"
 #include <optional>
 
 namespace cornu::codegen {
-
-/// An index expression as sum of coefficient * loop, plus a constant.
-struct LinearExpr {
-  llvm::SmallVector<int64_t> coefficients; ///< one per loop
-  int64_t constant = 0;
-
-  bool moves(unsigned loop) const { return coefficients[loop] != 0; }
-  /// Null where `expr` is not linear.
-  static std::optional<LinearExpr> of(mlir::AffineExpr expr, unsigned loops);
-};
-
-/// The results of an index map as linear expressions; nothing where one is
-/// not linear.
-std::optional<llvm::SmallVector<LinearExpr>> linearResults(mlir::AffineMap map);
 
 struct ContractionForm {
   unsigned left = 0, right = 1; ///< input numbers

@@ -6,7 +6,8 @@
 
 #include "codegen/strategy/NestForm.h"
 
-#include "codegen/schedule/NestGuards.h"
+#include "codegen/schedule/LinearExpr.h"
+#include "codegen/schedule/NestLoops.h"
 #include "codegen/strategy/GenericLoops.h"
 #include "codegen/strategy/NestFills.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -47,15 +48,15 @@ static void interchangeLoops(RewriterBase &rewriter, linalg::GenericOp op,
 /// then i.
 static SmallVector<unsigned> loopsByDistance(AffineExpr expr, unsigned loops) {
   SmallVector<unsigned> result;
-  auto form = linearForm(expr, loops);
-  if (!form)
+  auto index = LinearExpr::of(expr, loops);
+  if (!index)
     return result;
   for (unsigned loop = 0; loop < loops; ++loop)
-    if (form->first[loop] != 0)
+    if (index->moves(loop))
       result.push_back(loop);
   llvm::sort(result, [&](unsigned a, unsigned b) {
-    return std::make_pair(-form->first[a], a) <
-           std::make_pair(-form->first[b], b);
+    return std::make_pair(-index->coefficients[a], a) <
+           std::make_pair(-index->coefficients[b], b);
   });
   return result;
 }

@@ -4,7 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "codegen/schedule/NestGuards.h"
+#include "codegen/schedule/LinearExpr.h"
+#include "codegen/schedule/NestLoops.h"
 #include "codegen/strategy/BufferAccess.h"
 #include "codegen/strategy/GenericBuilder.h"
 #include "codegen/strategy/GenericLoops.h"
@@ -42,22 +43,22 @@ static bool isTiling(linalg::GenericOp op, AffineMap map, MemRefType type) {
   SmallVector<int64_t> sizes = op.getStaticLoopRanges();
   SmallVector<bool> seen(sizes.size(), false);
   for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
-    auto form = linearForm(expr, sizes.size());
-    if (!form || form->second != 0)
+    auto index = LinearExpr::of(expr, sizes.size());
+    if (!index || index->constant != 0)
       return false;
     SmallVector<std::pair<int64_t, unsigned>> loops;
-    for (auto [loop, coefficient] : llvm::enumerate(form->first))
+    for (auto [loop, coefficient] : llvm::enumerate(index->coefficients))
       if (coefficient != 0)
         loops.push_back({coefficient, loop});
     llvm::sort(loops);
+    // Each loop begins where those inside end; one alone may be dynamic.
     int64_t reach = 1;
     for (auto [coefficient, loop] : loops) {
       if (coefficient != reach || seen[loop])
         return false;
       seen[loop] = true;
-      if (loops.size() > 1 && ShapedType::isDynamic(sizes[loop]))
-        return false;
-      reach = loops.size() > 1 ? reach * sizes[loop] : reach;
+      reach = ShapedType::isDynamic(sizes[loop]) ? ShapedType::kDynamic
+                                                 : reach * sizes[loop];
     }
     if (loops.empty() || (loops.size() > 1 && reach != type.getDimSize(dim)))
       return false;
@@ -74,28 +75,24 @@ struct CommonLoops {
 };
 } // namespace
 
+/// The loops that `plain` shows one by one, as what `other` has in their place.
+static SmallVector<AffineExpr> loopsAs(AffineMap plain, AffineMap other) {
+  SmallVector<AffineExpr> loops(plain.getNumDims());
+  for (auto [loop, expr] : llvm::zip(plain.getResults(), other.getResults()))
+    loops[cast<AffineDimExpr>(loop).getPosition()] = expr;
+  return loops;
+}
+
 /// The consumer's loops, or the producer's where it writes several to one of
 /// the consumer's.
 static CommonLoops commonLoops(OpBuilder &builder, linalg::GenericOp consumer,
                                AffineMap read, linalg::GenericOp producer,
                                AffineMap written) {
-  CommonLoops common;
-  if (written.isPermutation()) {
-    common.consumer = ownLoops(builder, consumer.getNumLoops());
-    common.producer.resize(producer.getNumLoops());
-    for (auto [dim, expr] : llvm::enumerate(written.getResults()))
-      common.producer[cast<AffineDimExpr>(expr).getPosition()] =
-          read.getResult(dim);
-    common.iterators = consumer.getIteratorTypesArray();
-    return common;
-  }
-  common.producer = ownLoops(builder, producer.getNumLoops());
-  common.consumer.resize(consumer.getNumLoops());
-  for (auto [dim, expr] : llvm::enumerate(read.getResults()))
-    common.consumer[cast<AffineDimExpr>(expr).getPosition()] =
-        written.getResult(dim);
-  common.iterators = producer.getIteratorTypesArray();
-  return common;
+  if (written.isPermutation())
+    return {ownLoops(builder, consumer.getNumLoops()), loopsAs(written, read),
+            consumer.getIteratorTypesArray()};
+  return {loopsAs(read, written), ownLoops(builder, producer.getNumLoops()),
+          producer.getIteratorTypesArray()};
 }
 
 /// Replaces input `operand` of `consumer` by the body of `producer`, whose

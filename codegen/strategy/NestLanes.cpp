@@ -10,7 +10,7 @@ using namespace mlir;
 namespace cornu::codegen {
 
 /// What empty lanes take from a score: as much for each halving of the lanes
-/// that work. An extent that is not a power of two takes several vectors.
+/// that work. An extent that is not a power of two takes several loads.
 static int64_t emptyScore(const NestFacts &facts, const LaneChoice &choice,
                           int64_t runLength, unsigned full) {
   const int64_t size = facts.sizes[choice.loop];
@@ -83,7 +83,6 @@ LaneChoice bestLanes(const NestFacts &facts, unsigned loop, unsigned full) {
     return best;
   LaneChoice choice;
   choice.loop = loop;
-  choice.width = full;
   int64_t length = 1;
   for (unsigned inner = facts.sizes.size(); true;) {
     choice.width = llvm::bit_floor(full / unsigned(length)) * length;

@@ -198,13 +198,13 @@ static bool canGuard(linalg::GenericOp op, AffineMap map, MemRefType inner,
                      ArrayRef<unsigned> dims) {
   auto types = op.getIteratorTypesArray();
   for (unsigned d : dims) {
-    auto form = linearForm(map.getResult(d), op.getNumLoops());
-    if (inner.isDynamicDim(d) || !form)
+    auto index = LinearExpr::of(map.getResult(d), op.getNumLoops());
+    if (inner.isDynamicDim(d) || !index)
       return false;
     bool moved = false;
     for (unsigned loop = 0; loop < types.size(); ++loop)
-      moved |= form->first[loop] != 0 &&
-               types[loop] == utils::IteratorType::reduction;
+      moved |=
+          index->moves(loop) && types[loop] == utils::IteratorType::reduction;
     if (!moved)
       return false;
   }

@@ -336,9 +336,8 @@ void ContractionNest::applyEpilogue(const RowTile &tile, const LaneTile &lanes,
 void ContractionNest::applyEpilogueByRows(const RowTile &tile,
                                           const LaneTile &lanes,
                                           ValueRange accumulators) {
-  int64_t used = workspaceUsed, rows = tile.rows.size(), columns = 0;
-  for (unsigned lane : lanes.widths)
-    columns += lane;
+  const int64_t used = workspaceUsed, rows = tile.rows.size();
+  const int64_t columns = lanes.columns();
   Value waiting = allocate(rows * columns);
   for (int64_t row = 0, at = 0, next = 0; row < rows; ++row)
     for (unsigned lane : lanes.widths) {

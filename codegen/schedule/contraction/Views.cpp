@@ -73,25 +73,6 @@ LinearView LinearView::of(OpBuilder &builder, Location loc, Value memref,
 // Loops
 //===----------------------------------------------------------------------===//
 
-KnownStrides knownStrides(MemRefType type, AffineMap map) {
-  KnownStrides result(map.getNumDims(), 0);
-  SmallVector<int64_t> strides;
-  int64_t offset;
-  std::optional<SmallVector<LinearExpr>> exprs = linearResults(map);
-  if (failed(type.getStridesAndOffset(strides, offset)) || !exprs)
-    return KnownStrides(map.getNumDims(), std::nullopt);
-  for (auto [dim, expr] : llvm::enumerate(*exprs))
-    for (auto [loop, stride] : llvm::enumerate(result)) {
-      if (!expr.moves(loop))
-        continue;
-      if (ShapedType::isDynamic(strides[dim]))
-        stride = std::nullopt;
-      else if (stride)
-        *stride += expr.coefficients[loop] * strides[dim];
-    }
-  return result;
-}
-
 SmallVector<NestLoop>
 mergeLoops(IndexMath &math, ArrayRef<unsigned> loops, ArrayRef<Value> extents,
            ArrayRef<KnownStrides> operands, int64_t limit,

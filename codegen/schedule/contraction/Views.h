@@ -52,10 +52,6 @@ struct NestLoop {
   std::optional<int64_t> staticExtent() const { return constantOf(extent); }
 };
 
-/// The strides of LinearView::of where they are known, without building it.
-using KnownStrides = llvm::SmallVector<std::optional<int64_t>>;
-KnownStrides knownStrides(mlir::MemRefType type, mlir::AffineMap map);
-
 /// Merges neighbours of `loops` whose strides fit in all `operands`, whose
 /// extents multiply to no more than `limit`, and that `allowed(outer, inside)`
 /// lets merge.
