@@ -294,6 +294,27 @@ OpFoldResult PadOp::fold(FoldAdaptor) {
   return getInput().getType() == getType() ? getInput() : Value();
 }
 
+/// An order that is reversed twice is the old one.
+OpFoldResult ReverseOp::fold(FoldAdaptor) {
+  if (getAxes().empty())
+    return getInput();
+  auto inner = getInput().getDefiningOp<ReverseOp>();
+  if (!inner)
+    return {};
+  SmallVector<int64_t> axes;
+  for (auto [here, there] : {std::pair(getAxes(), inner.getAxes()),
+                             std::pair(inner.getAxes(), getAxes())})
+    llvm::copy_if(here, std::back_inserter(axes), [other = there](int64_t a) {
+      return !llvm::is_contained(other, a);
+    });
+  if (axes.empty())
+    return inner.getInput();
+  llvm::sort(axes);
+  setAxes(axes);
+  getInputMutable().assign(inner.getInput());
+  return getResult();
+}
+
 LogicalResult ReverseOp::verify() {
   RankedTensorType type = tensorType(getInput());
   if (failed(reducedShape(type.getShape(), getAxes(), true)))

@@ -151,6 +151,7 @@ def NN_ReverseOp : NN_PureOp<"reverse", [SameOperandsAndResultType]> {
   let arguments = (ins DenseI64ArrayAttr:$axes, NN_Tensor:$input);
   let results = (outs NN_Tensor:$result);
   let assemblyFormat = "$axes $input attr-dict `:` type($result)";
+  let hasFolder = 1;
   let hasVerifier = 1;
 }
 

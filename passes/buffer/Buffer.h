@@ -72,6 +72,8 @@ inline constexpr llvm::StringLiteral kReasonAttr = "cornu.reason";
 
 /// Tensors to memrefs; kernels lose their results.
 std::unique_ptr<mlir::Pass> createBufferizePass();
+/// What kernels copy into a part of a buffer is computed there.
+std::unique_ptr<mlir::Pass> createPlacePartsPass();
 /// Results of entries become arguments; copies become places, where nothing
 /// else needs the memory.
 std::unique_ptr<mlir::Pass> createPlaceResultsPass();

@@ -16,6 +16,8 @@ void buildBufferPipeline(OpPassManager &manager) {
   manager.addPass(createBufferizePass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+  // copies into parts of a whole -> parts, written where they belong
+  manager.addPass(createPlacePartsPass());
   // results -> arguments, written by the kernels that compute them
   manager.addPass(createPlaceResultsPass());
   // variables -> views of the state block
@@ -35,6 +37,7 @@ void buildBufferPipeline(OpPassManager &manager) {
 
 void registerBufferPasses() {
   registerPass(createBufferizePass);
+  registerPass(createPlacePartsPass);
   registerPass(createPlaceResultsPass);
   registerPass(createStateLayoutPass);
   registerPass(createPlanMemoryPass);

@@ -99,43 +99,6 @@ static void resultsToArguments(func::FuncOp entry) {
 
 namespace {
 
-/// The uses of one buffer as seen from one block: each op of the block that
-/// touches it, itself or in its regions.
-class Accesses {
-public:
-  Accesses(Value root, Block *block) {
-    for (Value view : viewsOf(root))
-      for (OpOperand &use : view.getUses()) {
-        Operation *user = use.getOwner();
-        if (isa<ViewLikeOpInterface, memref::DimOp>(user))
-          continue;
-        Operation *ancestor = block->findAncestorOpInBlock(*user);
-        if (ancestor)
-          ops.insert(ancestor);
-        else
-          outside = true;
-      }
-  }
-  Operation *first() const {
-    Operation *result = nullptr;
-    for (Operation *op : ops)
-      if (!result || op->isBeforeInBlock(result))
-        result = op;
-    return result;
-  }
-  Operation *last() const {
-    Operation *result = nullptr;
-    for (Operation *op : ops)
-      if (!result || result->isBeforeInBlock(op))
-        result = op;
-    return result;
-  }
-
-  llvm::SetVector<Operation *> ops;
-  /// True if there are accesses outside of the block.
-  bool outside = false;
-};
-
 class Placement {
 public:
   Placement(func::FuncOp entry, SymbolTable &symbols)

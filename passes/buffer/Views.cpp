@@ -50,6 +50,32 @@ llvm::SetVector<Value> viewsOf(Value root) {
   return views;
 }
 
+Accesses::Accesses(Value root, Block *block) {
+  for (Value view : viewsOf(root))
+    for (Operation *user : view.getUsers()) {
+      if (isa<ViewLikeOpInterface, memref::DimOp>(user))
+        continue;
+      if (Operation *ancestor = block->findAncestorOpInBlock(*user))
+        ops.insert(ancestor);
+    }
+}
+
+Operation *Accesses::first() const {
+  Operation *result = nullptr;
+  for (Operation *op : ops)
+    if (!result || op->isBeforeInBlock(result))
+      result = op;
+  return result;
+}
+
+Operation *Accesses::last() const {
+  Operation *result = nullptr;
+  for (Operation *op : ops)
+    if (!result || result->isBeforeInBlock(op))
+      result = op;
+  return result;
+}
+
 bool isWhole(Value memref) {
   while (true) {
     if (memref.getDefiningOp<memref::SubViewOp>())

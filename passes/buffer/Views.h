@@ -15,6 +15,18 @@ mlir::Value rootOf(mlir::Value memref);
 /// `root` and all views of it, loops' carried buffers included.
 llvm::SetVector<mlir::Value> viewsOf(mlir::Value root);
 
+/// The uses of a buffer as seen from one block: each op of the block that
+/// touches it or its views, itself or in its regions.
+class Accesses {
+public:
+  Accesses(mlir::Value root, mlir::Block *block);
+  /// In the order of the block; null if there are none.
+  mlir::Operation *first() const;
+  mlir::Operation *last() const;
+
+  llvm::SetVector<mlir::Operation *> ops;
+};
+
 /// True if `memref` sees all of its root's elements, in the same order.
 bool isWhole(mlir::Value memref);
 
