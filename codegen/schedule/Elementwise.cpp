@@ -37,15 +37,15 @@ Value splat(OpBuilder &builder, Location loc, Value value, unsigned width) {
   return vector::BroadcastOp::create(builder, loc, type, value);
 }
 
-/// Loads the vectors that hold the lanes' elements, and picks from one after
-/// the other.
-static Value loadShuffled(OpBuilder &builder, Location loc,
-                          linalg::GenericOp op, unsigned operand,
-                          ValueRange loopIndices, const Lanes &lanes,
-                          VectorType type) {
-  const unsigned width = type.getNumElements();
-  ShuffledLoads loads = shuffledLoads(op, operand, lanes, width);
-  auto loaded = VectorType::get({loads.width}, type.getElementType());
+/// Loads the vectors that hold the elements, and picks from one after the
+/// other.
+Value loadElements(OpBuilder &builder, Location loc, linalg::GenericOp op,
+                   unsigned operand, ValueRange loopIndices,
+                   ArrayRef<int64_t> offsets) {
+  const unsigned width = offsets.size();
+  ShuffledLoads loads = shuffledLoads(offsets);
+  auto loaded = VectorType::get(
+      {loads.width}, getElementTypeOrSelf(op->getOperand(operand).getType()));
   SmallVector<Value> indices =
       operandIndices(builder, loc, op, operand, loopIndices);
   Value first = indices.back();
@@ -101,7 +101,8 @@ Value loadOperand(OpBuilder &builder, Location loc, linalg::GenericOp op,
         builder, loc, type, source,
         operandIndices(builder, loc, op, operand, loopIndices));
   case LaneAccess::Shuffled:
-    return loadShuffled(builder, loc, op, operand, loopIndices, lanes, type);
+    return loadElements(builder, loc, op, operand, loopIndices,
+                        *laneOffsets(op, operand, lanes, width));
   case LaneAccess::Strided: {
     SmallVector<Value> elements;
     for (unsigned i = 0; i < width; ++i)

@@ -48,6 +48,14 @@ mlir::Value loadOperand(mlir::OpBuilder &builder, mlir::Location loc,
                         mlir::ValueRange loopIndices, const Lanes &lanes,
                         mlir::VectorType type);
 
+/// The elements of operand `operand` at `offsets`, counted from the one at the
+/// point, in a few loads; nothing but what lies between them is touched. The
+/// operand's last dimension is contiguous.
+mlir::Value loadElements(mlir::OpBuilder &builder, mlir::Location loc,
+                         mlir::linalg::GenericOp op, unsigned operand,
+                         mlir::ValueRange loopIndices,
+                         llvm::ArrayRef<int64_t> offsets);
+
 /// Stores `value` (a vector along `lanes`, or a scalar) to operand `operand`.
 void storeOperand(mlir::OpBuilder &builder, mlir::Location loc,
                   mlir::linalg::GenericOp op, unsigned operand,

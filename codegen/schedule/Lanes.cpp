@@ -59,12 +59,10 @@ bool isInnermostContiguous(MemRefType type) {
          (strides.back() == 1 || type.getShape().back() == 1);
 }
 
-/// The element of each lane, counted from that of lane 0; none where it is not
-/// known.
-static std::optional<SmallVector<int64_t>> laneOffsets(linalg::GenericOp op,
-                                                       unsigned operand,
-                                                       const Lanes &lanes,
-                                                       unsigned width) {
+std::optional<SmallVector<int64_t>> laneOffsets(linalg::GenericOp op,
+                                                unsigned operand,
+                                                const Lanes &lanes,
+                                                unsigned width) {
   SmallVector<int64_t> offsets(width, 0);
   for (unsigned loop = 0; loop < op.getNumLoops(); ++loop) {
     if (!lanes.runAlong(loop))
@@ -78,8 +76,7 @@ static std::optional<SmallVector<int64_t>> laneOffsets(linalg::GenericOp op,
   return offsets;
 }
 
-/// The vectors of `width` elements that cover `offsets`.
-static ShuffledLoads loadsOf(SmallVector<int64_t> offsets) {
+ShuffledLoads shuffledLoads(ArrayRef<int64_t> offsets) {
   int64_t low = *llvm::min_element(offsets);
   int64_t span = *llvm::max_element(offsets) + 1 - low;
   ShuffledLoads loads;
@@ -87,7 +84,7 @@ static ShuffledLoads loadsOf(SmallVector<int64_t> offsets) {
                                   llvm::bit_floor(uint64_t(span)));
   for (int64_t at = 0; at < span; at += loads.width)
     loads.firsts.push_back(low + std::min(at, span - loads.width));
-  loads.offsets = std::move(offsets);
+  loads.offsets.assign(offsets.begin(), offsets.end());
   return loads;
 }
 
@@ -113,13 +110,9 @@ LaneAccess laneAccess(linalg::GenericOp op, unsigned operand,
     return LaneAccess::Uniform;
   // A load and a shuffle for each vector, or a load and an insertion for each
   // lane.
-  return loadsOf(*offsets).firsts.size() <= width / 2 + 1 ? LaneAccess::Shuffled
-                                                          : LaneAccess::Strided;
-}
-
-ShuffledLoads shuffledLoads(linalg::GenericOp op, unsigned operand,
-                            const Lanes &lanes, unsigned width) {
-  return loadsOf(*laneOffsets(op, operand, lanes, width));
+  return shuffledLoads(*offsets).firsts.size() <= width / 2 + 1
+             ? LaneAccess::Shuffled
+             : LaneAccess::Strided;
 }
 
 } // namespace cornu::codegen

@@ -71,9 +71,13 @@ struct ShuffledLoads {
   llvm::SmallVector<int64_t> offsets; ///< the element of each lane
 };
 
-/// Requires laneAccess to be Shuffled.
-ShuffledLoads shuffledLoads(mlir::linalg::GenericOp op, unsigned operand,
-                            const Lanes &lanes, unsigned width);
+/// The element of each lane, counted from that of lane 0; none where it is not
+/// known.
+std::optional<llvm::SmallVector<int64_t>>
+laneOffsets(mlir::linalg::GenericOp op, unsigned operand, const Lanes &lanes,
+            unsigned width);
+/// The loads for lanes with these elements.
+ShuffledLoads shuffledLoads(llvm::ArrayRef<int64_t> offsets);
 
 /// True where neighbours in the last dimension are neighbours in memory.
 bool isInnermostContiguous(mlir::MemRefType type);

@@ -132,4 +132,26 @@ std::pair<int64_t, int64_t> interior(ArrayRef<Guard> guards, unsigned loop,
   return {low, std::max(low, high)};
 }
 
+SmallVector<LoopPiece> cutAtBorders(int64_t size,
+                                    std::pair<int64_t, int64_t> interior,
+                                    int64_t width) {
+  SmallVector<LoopPiece> pieces;
+  int64_t first = 0;
+  auto addBorder = [&](int64_t end) {
+    while (first < end) {
+      pieces.push_back({first, std::min(width, end - first), false});
+      first += pieces.back().count;
+    }
+  };
+  if (interior.first > 0)
+    addBorder(std::min<int64_t>(size, llvm::alignTo(interior.first, width)));
+  int64_t steps = (interior.second - first) / width;
+  if (steps > 0) {
+    pieces.push_back({first, steps * width, true});
+    first += steps * width;
+  }
+  addBorder(size);
+  return pieces;
+}
+
 } // namespace cornu::codegen

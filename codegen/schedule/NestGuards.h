@@ -7,7 +7,10 @@
 //                                     to min(KH, H + 1 - 2*oh)
 //
 // and a register tile over `oh` splits into borders, where single points are
-// bounded so, and an interior, where every tap is inside.
+// bounded so, and an interior, where every tap is inside. Along the lanes,
+// where the loops of the guards have constant indices, a border is a vector in
+// which some lanes do not take part: lanes ow = 0 .. 7 at tap kw = 0 without
+// the first.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,6 +45,18 @@ NestRange guardedRange(mlir::OpBuilder &builder, mlir::Location loc,
 std::pair<int64_t, int64_t> interior(llvm::ArrayRef<Guard> guards,
                                      unsigned loop,
                                      llvm::ArrayRef<int64_t> sizes);
+
+/// A piece [first, first + count) of a loop; not inside if guards that mention
+/// it can fail there.
+struct LoopPiece {
+  int64_t first, count;
+  bool isInside;
+};
+
+/// Cuts [0, size) into whole steps of `width` inside of `interior`, and pieces
+/// of `width` or less around them.
+llvm::SmallVector<LoopPiece>
+cutAtBorders(int64_t size, std::pair<int64_t, int64_t> interior, int64_t width);
 
 } // namespace cornu::codegen
 

@@ -84,6 +84,7 @@ private:
   void emitTileLoop(OpBuilder &builder);
   void throughBorder(OpBuilder &builder, unsigned loop,
                      llvm::function_ref<void(NestRange, bool)> run);
+  bool canMask(ArrayRef<Guard> atBorder) const;
   void emitLane(OpBuilder &builder, unsigned tileSize);
   void emitLane(OpBuilder &builder, unsigned tileSize, NestRange range,
                 bool isInside);
@@ -108,6 +109,8 @@ private:
   ArrayRef<NestRange> ranges;
   SmallVector<Value> indices;
   SmallVector<Guard> guards;
+  /// Guards that fail in some lanes of the present vectors.
+  ArrayRef<Guard> border;
   SmallVector<utils::IteratorType> types;
   Lanes lanes;
   unsigned width, vectors;
@@ -183,9 +186,63 @@ void NestEmitter::emitTileLoop(OpBuilder &builder) {
   });
 }
 
+/// True if vectors along the lanes may reach over the border: where each lane
+/// stands, and what it reads, is known when the loops of the guards are
+/// unrolled.
+bool NestEmitter::canMask(ArrayRef<Guard> atBorder) const {
+  const NestRange &range = ranges[lanes.loop];
+  std::optional<int64_t> extent = staticExtent(range);
+  if (nest.strategy.getKind() != NestKind::Reduce || width == 1 || !extent ||
+      constantOf(range.lower) != 0)
+    return false;
+  // What is unrolled stays short.
+  auto [low, high] = interior(atBorder, lanes.loop, sizesOf(ranges));
+  int64_t unrolled = llvm::divideCeil(*extent - (high - low), width) + 1;
+  return unrolled <= 4 && llvm::all_of(atBorder, [&](const Guard &guard) {
+           auto type =
+               cast<MemRefType>(op->getOperand(guard.operand).getType());
+           for (auto [loop, coefficient] : llvm::enumerate(guard.coefficients))
+             if (coefficient && static_cast<int>(loop) != lanes.loop &&
+                 (!isReduction(loop) || static_cast<int>(loop) == tileLoop ||
+                  !constantOf(ranges[loop].lower) ||
+                  staticExtent(ranges[loop]).value_or(INT64_MAX) > 8))
+               return false;
+           return !type.getElementType().isInteger(1) &&
+                  isInnermostContiguous(type) &&
+                  ShapedType::isStatic(
+                      type.getStridesAndOffset().first[guard.dim]) &&
+                  laneOffsets(op, guard.operand, lanes, width).has_value();
+         });
+}
+
 void NestEmitter::emitLane(OpBuilder &builder, unsigned tileSize) {
   if (lanes.loop < 0)
     return emitTile(builder, 1, 1, tileSize);
+  SmallVector<Guard> atBorder, others;
+  for (const Guard &guard : guards)
+    (guard.coefficients[lanes.loop] ? atBorder : others).push_back(guard);
+  if (!atBorder.empty() && canMask(atBorder)) {
+    std::swap(guards, others);
+    int64_t run = lanes.runLength();
+    for (auto [first, count, isInside] : cutAtBorders(
+             *staticExtent(ranges[lanes.loop]),
+             interior(atBorder, lanes.loop, sizesOf(ranges)), width / run)) {
+      Value lower = arith::ConstantIndexOp::create(builder, loc, first);
+      if (isInside) {
+        Value upper =
+            arith::ConstantIndexOp::create(builder, loc, first + count);
+        emitLane(builder, tileSize, {lower, upper}, true);
+        continue;
+      }
+      border = atBorder;
+      indices[lanes.loop] = lower;
+      emitTile(builder, count * run, 1, tileSize);
+      indices[lanes.loop] = Value();
+      border = {};
+    }
+    std::swap(guards, others);
+    return;
+  }
   throughBorder(builder, lanes.loop, [&](NestRange range, bool isInside) {
     emitLane(builder, tileSize, range, isInside);
   });
@@ -265,8 +322,12 @@ Carried NestEmitter::reductionLoops(
   unsigned loop = loops.front();
   NestRange range =
       guardedRange(builder, loc, guards, loop, ranges[loop], indices);
-  // 8 iterations of the innermost loop, nothing of the others.
-  unsigned unroll = loops.size() == 1 ? 8 : 1;
+  // 8 iterations of the innermost loop, of the others only where lanes reach
+  // over the border.
+  bool isAtBorder = llvm::any_of(border, [&](const Guard &guard) {
+    return guard.coefficients[loop] != 0;
+  });
+  unsigned unroll = loops.size() == 1 || isAtBorder ? 8 : 1;
   return stepThrough(
       builder, loc, range, {1}, unroll, carried,
       [&](OpBuilder &inner, Value index, unsigned, ValueRange args) {
@@ -288,6 +349,7 @@ void NestEmitter::emitReduceTile(OpBuilder &builder, unsigned laneWidth,
   NestTile single(nest, indices, lanes, laneWidth, laneVectors,
                   split ? -1 : tileLoop, split ? 1 : tileSize);
   single.place(builder);
+  single.setBorder(border);
   Carried accumulators;
   for (unsigned o = 0; o < numOutputs; ++o)
     for (unsigned v = 0; v < laneVectors; ++v)
@@ -344,6 +406,7 @@ void NestEmitter::emitReduceTile(OpBuilder &builder, unsigned laneWidth,
                 NestTile nestTile(nest, indices, lanes, laneWidth, laneVectors,
                                   tileLoop, step);
                 nestTile.place(body);
+                nestTile.setBorder(border);
                 indices[tileLoop] = Value();
                 return computeAll(body, nestTile, nestTile.size(),
                                   step == tileSize ? 1 : tileSize, args);
@@ -377,6 +440,7 @@ void NestEmitter::emitUpdateTile(OpBuilder &builder, NestTile &nestTile) {
                      if (isReduction(loop))
                        here.setIndex(loop, indices[loop]);
                    for (unsigned point = 0; point < here.size(); ++point) {
+
                      Carried outputs;
                      for (unsigned o = 0; o < op.getNumDpsInits(); ++o)
                        outputs.push_back(here.loadOutput(inner, o, point));

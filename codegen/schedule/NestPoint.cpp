@@ -7,6 +7,7 @@
 #include "codegen/schedule/NestPoint.h"
 
 #include "codegen/schedule/Elementwise.h"
+#include "codegen/schedule/IndexMath.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -53,9 +54,51 @@ static VectorType vectorType(Value memref, unsigned width) {
   return VectorType::get({width}, getElementTypeOrSelf(memref.getType()));
 }
 
+/// The guarded index at each lane of a point.
+static SmallVector<int64_t> guardedIndices(const Guard &guard,
+                                           ArrayRef<Value> at,
+                                           const Lanes &lanes, unsigned width) {
+  SmallVector<int64_t> result(width, guard.constant);
+  for (auto [loop, coefficient] : llvm::enumerate(guard.coefficients))
+    if (coefficient)
+      for (unsigned lane = 0; lane < width; ++lane)
+        result[lane] +=
+            coefficient * (*constantOf(at[loop]) + lanes.step(loop, lane));
+  return result;
+}
+
+llvm::BitVector NestTile::lanesInside(unsigned point) const {
+  llvm::BitVector inside(width, true);
+  for (const Guard &guard : border)
+    for (auto [lane, index] : llvm::enumerate(
+             guardedIndices(guard, pointIndices(point), lanes, width)))
+      if (index < 0 || index >= guard.extent)
+        inside.reset(lane);
+  return inside;
+}
+
+/// A guarded operand at the border: lanes outside have the element at the edge.
+Value NestTile::loadClamped(OpBuilder &builder, unsigned operand,
+                            unsigned point) {
+  SmallVector<Value> at = pointIndices(point);
+  SmallVector<int64_t> offsets = *laneOffsets(root, operand, lanes, width);
+  auto type = cast<MemRefType>(root->getOperand(operand).getType());
+  SmallVector<int64_t> strides = type.getStridesAndOffset().first;
+  for (const Guard &guard : border)
+    if (guard.operand == operand)
+      for (auto [offset, index] :
+           llvm::zip_equal(offsets, guardedIndices(guard, at, lanes, width)))
+        offset += strides[guard.dim] *
+                  (std::clamp<int64_t>(index, 0, guard.extent - 1) - index);
+  return loadElements(builder, root.getLoc(), root, operand, at, offsets);
+}
+
 Value NestTile::load(OpBuilder &builder, unsigned operand, unsigned point) {
   if (!isUsed(root, operand))
     return Value();
+  if (llvm::any_of(
+          border, [&](const Guard &guard) { return guard.operand == operand; }))
+    return loadClamped(builder, operand, point);
   AffineMap map = root.getIndexingMapsArray()[operand];
   SmallVector<Value> at = pointIndices(point);
   std::vector<void *> key;
@@ -143,11 +186,28 @@ Value NestTile::loadOutput(OpBuilder &builder, unsigned output,
 
 SmallVector<Value> NestTile::compute(OpBuilder &builder, unsigned point,
                                      ValueRange outputs) {
+  llvm::BitVector inside = lanesInside(point);
+  if (inside.none())
+    return SmallVector<Value>(outputs);
   SmallVector<Value> args;
   for (unsigned i = 0; i < root.getNumDpsInputs(); ++i)
     args.push_back(load(builder, i, point));
   llvm::append_range(args, outputs);
-  return emitBody(builder, root, args, pointIndices(point), lanes, width);
+  SmallVector<Value> results =
+      emitBody(builder, root, args, pointIndices(point), lanes, width);
+  if (inside.all())
+    return results;
+  SmallVector<bool> lanesOf;
+  for (unsigned lane = 0; lane < width; ++lane)
+    lanesOf.push_back(inside.test(lane));
+  Value mask = arith::ConstantOp::create(
+      builder, root.getLoc(),
+      DenseElementsAttr::get(VectorType::get({width}, builder.getI1Type()),
+                             lanesOf));
+  for (auto [result, output] : llvm::zip_equal(results, outputs))
+    result =
+        arith::SelectOp::create(builder, root.getLoc(), mask, result, output);
+  return results;
 }
 
 /// The indices of the loops of `consumer` at the point where it reads what

@@ -11,7 +11,9 @@
 #define CORNU_CODEGEN_SCHEDULE_NESTPOINT_H
 
 #include "codegen/schedule/Lanes.h"
+#include "codegen/schedule/NestGuards.h"
 #include "codegen/schedule/NestLoops.h"
+#include "llvm/ADT/BitVector.h"
 #include <map>
 
 namespace cornu::codegen {
@@ -29,6 +31,9 @@ public:
 
   /// Creates the indices of the tile's points from those of its first.
   void place(mlir::OpBuilder &builder);
+  /// Says that these guards fail in some lanes. The loops of a guard have
+  /// constant indices.
+  void setBorder(llvm::ArrayRef<Guard> guards) { border = guards; }
   /// Sets the index of another loop, the same for all points.
   void setIndex(unsigned loop, mlir::Value index);
 
@@ -39,7 +44,7 @@ public:
   mlir::Value loadOutput(mlir::OpBuilder &builder, unsigned output,
                          unsigned point);
   /// Computes the root's body at a point; `outputs` are the values of the
-  /// outputs before it.
+  /// outputs before it, and after it in lanes that are not inside.
   llvm::SmallVector<mlir::Value>
   compute(mlir::OpBuilder &builder, unsigned point, mlir::ValueRange outputs);
   /// Runs the epilogues on the root's results at a point and stores.
@@ -48,6 +53,10 @@ public:
 
 private:
   llvm::SmallVector<mlir::Value> pointIndices(unsigned point) const;
+  /// The lanes of a point that no guard of the border leaves out.
+  llvm::BitVector lanesInside(unsigned point) const;
+  mlir::Value loadClamped(mlir::OpBuilder &builder, unsigned operand,
+                          unsigned point);
   mlir::Value load(mlir::OpBuilder &builder, unsigned operand, unsigned point);
   bool loadTransposed(mlir::OpBuilder &builder, unsigned operand,
                       unsigned vector);
@@ -59,6 +68,7 @@ private:
   unsigned width, vectors;
   int tileLoop;
   unsigned tile;
+  llvm::ArrayRef<Guard> border;
   llvm::SmallVector<mlir::Value> laneIndices, tileIndices;
   /// What has been loaded: operand and the indices it depends on.
   std::map<std::pair<unsigned, std::vector<void *>>, mlir::Value> loaded;

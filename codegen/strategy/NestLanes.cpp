@@ -50,7 +50,8 @@ static int64_t laneScore(const NestFacts &facts, const LaneChoice &choice,
       break;
     case LaneAccess::Shuffled: {
       // A load and a shuffle for each vector; a store is not shuffled.
-      int64_t vectors = shuffledLoads(op, i, lanes, choice.width).firsts.size();
+      int64_t vectors =
+          shuffledLoads(*laneOffsets(op, i, lanes, choice.width)).firsts.size();
       score += output
                    ? -weight
                    : weight * (int64_t(full) - 2 * vectors + 1) / int64_t(full);
@@ -70,7 +71,7 @@ static int64_t laneScore(const NestFacts &facts, const LaneChoice &choice,
 }
 
 bool canBeLane(const NestFacts &facts, unsigned loop) {
-  if (loop < facts.rows)
+  if (loop < facts.rows || facts.sizes[loop] == 1)
     return false;
   if (facts.parallel[loop])
     return !facts.guarded[loop] || !ShapedType::isDynamic(facts.sizes[loop]);

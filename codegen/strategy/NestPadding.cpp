@@ -5,9 +5,7 @@
 //   %p = memref.alloc; linalg.fill %c, %p; copy %x, subview %p[1, 1]; use %p
 //
 // A reduction for which %c is neutral reads %x and skips the positions outside
-// (`codegen.guards`); any other reader selects between %x and %c. The mirror
-// image, a reduction into a padded buffer of which a part is copied out, skips
-// what falls outside that part.
+// (`codegen.guards`); any other reader selects between %x and %c.
 //
 //===----------------------------------------------------------------------===//
 
@@ -85,10 +83,20 @@ static bool isZero(Attribute value) {
   return integer && integer.getValue().isZero();
 }
 
+static bool isZero(Value value) {
+  Attribute constant;
+  return matchPattern(value, m_Constant(&constant)) && isZero(constant);
+}
+
 /// True if `value` is zero whenever `arg` is.
 static bool vanishesWith(Value value, Value arg) {
   if (value == arg)
     return true;
+  if (auto select = value.getDefiningOp<arith::SelectOp>())
+    return llvm::all_of(ArrayRef{select.getTrueValue(), select.getFalseValue()},
+                        [&](Value either) {
+                          return isZero(either) || vanishesWith(either, arg);
+                        });
   Operation *op = value.getDefiningOp();
   if (!op)
     return false;
@@ -98,6 +106,30 @@ static bool vanishesWith(Value value, Value arg) {
   if (isa<arith::ExtFOp, arith::TruncFOp, arith::NegFOp>(op))
     return vanishesWith(op->getOperand(0), arg);
   return false;
+}
+
+/// True if `value`, made of loop indices, cannot be negative.
+static bool isNeverNegative(Value value) {
+  IntegerAttr constant;
+  if (matchPattern(value, m_Constant(&constant)))
+    return !constant.getValue().isNegative();
+  Operation *op = value.getDefiningOp();
+  if (isa_and_nonnull<linalg::IndexOp>(op))
+    return true;
+  return isa_and_nonnull<arith::AddIOp, arith::MulIOp, arith::IndexCastOp>(
+             op) &&
+         llvm::all_of(op->getOperands(), isNeverNegative);
+}
+
+/// True if `value` is zero where `arg` is negative: select(arg == index, x, 0).
+static bool vanishesBelowZero(Value value, Value arg) {
+  auto select = value.getDefiningOp<arith::SelectOp>();
+  if (!select || !isZero(select.getFalseValue()))
+    return false;
+  auto compare = select.getCondition().getDefiningOp<arith::CmpIOp>();
+  return compare && compare.getPredicate() == arith::CmpIPredicate::eq &&
+         ((compare.getLhs() == arg && isNeverNegative(compare.getRhs())) ||
+          (compare.getRhs() == arg && isNeverNegative(compare.getLhs())));
 }
 
 /// True if `condition` is false when `arg` is minus infinity.
@@ -163,8 +195,11 @@ static bool isNeutral(linalg::GenericOp op, unsigned operand, TypedAttr value) {
     if (added == arg &&
         (value == neutral || (isZero(value) && isZero(neutral))))
       continue;
-    if (isa<arith::AddFOp, arith::AddIOp>(combiner) && isZero(value) &&
-        vanishesWith(added, arg))
+    auto integer = dyn_cast<IntegerAttr>(value);
+    if (isa<arith::AddFOp, arith::AddIOp>(combiner) &&
+        ((isZero(value) && vanishesWith(added, arg)) ||
+         (integer && integer.getValue().isNegative() &&
+          vanishesBelowZero(added, arg))))
       continue;
     return false;
   }
@@ -312,8 +347,8 @@ static bool selectOperand(RewriterBase &rewriter, linalg::GenericOp op,
 // Padded buffers
 //===----------------------------------------------------------------------===//
 
-/// A padded input: its view is written once, then the buffer is read.
-static bool removeInputPadding(RewriterBase &rewriter, Padded padded) {
+/// The view is written once, then the buffer is read.
+static void removePaddingOf(RewriterBase &rewriter, Padded padded) {
   linalg::GenericOp writer;
   for (Operation *user : padded.view->getUsers()) {
     auto generic = dyn_cast<linalg::GenericOp>(user);
@@ -323,11 +358,11 @@ static bool removeInputPadding(RewriterBase &rewriter, Padded padded) {
         !generic.getIndexingMapsArray().back().isPermutation() ||
         !generic.getRegionOutputArgs()[0].use_empty() ||
         generic->getBlock() != padded.buffer->getBlock())
-      return false;
+      return;
     writer = generic;
   }
   if (!writer || !padded.fill->isBeforeInBlock(writer))
-    return false;
+    return;
   SmallVector<linalg::GenericOp> readers;
   for (OpOperand &use : padded.buffer->getUses()) {
     auto generic = dyn_cast<linalg::GenericOp>(use.getOwner());
@@ -336,7 +371,7 @@ static bool removeInputPadding(RewriterBase &rewriter, Padded padded) {
     if (!generic.isDpsInput(&use) ||
         generic->getBlock() != writer->getBlock() ||
         !writer->isBeforeInBlock(generic))
-      return false;
+      return;
     readers.push_back(generic);
   }
   // The inside alone, as written: a copy's source, or a buffer that the
@@ -374,7 +409,6 @@ static bool removeInputPadding(RewriterBase &rewriter, Padded padded) {
   }
   SmallVector<unsigned> dims =
       paddedDims(padded.buffer.getType(), cast<MemRefType>(source.getType()));
-  bool changed = !isCopy;
   for (linalg::GenericOp reader : readers)
     for (unsigned i = 0; i < reader.getNumDpsInputs(); ++i) {
       if (reader->getOperand(i) != padded.buffer.getResult())
@@ -383,10 +417,8 @@ static bool removeInputPadding(RewriterBase &rewriter, Padded padded) {
       if (isNeutral(reader, i, padded.value) &&
           canGuard(reader, map, cast<MemRefType>(source.getType()), dims)) {
         guardOperand(rewriter, reader, i, source, padded.low, dims);
-        changed = true;
       } else if (selectOperand(rewriter, reader, i, source, padded.value,
                                padded.low, dims)) {
-        changed = true;
         break; // the reader is another op now
       }
     }
@@ -396,78 +428,6 @@ static bool removeInputPadding(RewriterBase &rewriter, Padded padded) {
   });
   if (!read && isCopy)
     rewriter.eraseOp(writer);
-  return changed;
-}
-
-/// A padded output: reductions into the buffer, then its view is copied out.
-static bool removeOutputPadding(RewriterBase &rewriter, Padded padded) {
-  linalg::GenericOp copy;
-  for (Operation *user : padded.view->getUsers()) {
-    auto generic = dyn_cast<linalg::GenericOp>(user);
-    if (!generic || copy || generic.getNumDpsInputs() == 0 ||
-        generic->getBlock() != padded.buffer->getBlock())
-      return false;
-    copy = generic;
-  }
-  if (!copy)
-    return false;
-  SmallVector<unsigned> dims =
-      paddedDims(padded.buffer.getType(), padded.view.getType());
-  SmallVector<std::pair<linalg::GenericOp, unsigned>> writers;
-  for (OpOperand &use : padded.buffer->getUses()) {
-    auto generic = dyn_cast<linalg::GenericOp>(use.getOwner());
-    if (!generic)
-      continue;
-    unsigned operand = use.getOperandNumber();
-    if (generic.isDpsInput(&use) || generic.getNumDpsInits() != 1 ||
-        !findCombiners(generic)[0] || generic->getBlock() != copy->getBlock() ||
-        !generic->isBeforeInBlock(copy) ||
-        !padded.fill->isBeforeInBlock(generic) ||
-        !canGuard(generic, generic.getIndexingMapsArray()[operand],
-                  padded.view.getType(), dims))
-      return false;
-    writers.push_back({generic, operand});
-  }
-  if (writers.empty())
-    return false;
-  // A buffer of the kept part only; the copy out of it is inlined later.
-  auto viewType = padded.view.getType();
-  rewriter.setInsertionPoint(padded.fill);
-  SmallVector<Value> sizes;
-  for (auto [d, dim] : llvm::enumerate(viewType.getShape()))
-    if (ShapedType::isDynamic(dim))
-      sizes.push_back(rewriter.createOrFold<memref::DimOp>(padded.fill.getLoc(),
-                                                           padded.buffer, d));
-  Value inner = memref::AllocOp::create(
-      rewriter, padded.fill.getLoc(),
-      MemRefType::get(viewType.getShape(), viewType.getElementType()), sizes);
-  // A plain copy to another buffer: write that one at once.
-  Value target = inner;
-  if (copy.getNumDpsInputs() == 1 && copy.getNumDpsInits() == 1 &&
-      copy.getIndexingMapsArray()[0].isIdentity() &&
-      copy.getIndexingMapsArray()[1].isIdentity() &&
-      copy.getBody()->getTerminator()->getOperand(0) ==
-          copy.getBody()->getArgument(0)) {
-    Value output = copy.getDpsInits()[0];
-    bool used = false;
-    for (Operation *op = padded.fill; op != copy; op = op->getNextNode())
-      used |= readsBuffer(op, baseBuffer(output)) ||
-              writesBuffer(op, baseBuffer(output));
-    Operation *view = output.getDefiningOp();
-    bool visible = !view || view->getBlock() != padded.fill->getBlock() ||
-                   view->isBeforeInBlock(padded.fill);
-    if (!used && visible)
-      target = output;
-  }
-  for (OpOperand &use : llvm::make_early_inc_range(padded.view->getUses()))
-    rewriter.modifyOpInPlace(use.getOwner(), [&] { use.set(inner); });
-  linalg::FillOp::create(rewriter, padded.fill.getLoc(),
-                         padded.fill.getInputs(), target);
-  for (auto [writer, operand] : writers)
-    guardOperand(rewriter, writer, operand, target, padded.low, dims);
-  if (target != inner)
-    rewriter.eraseOp(copy);
-  return true;
 }
 
 void removePadding(RewriterBase &rewriter, func::FuncOp kernel) {
@@ -477,8 +437,7 @@ void removePadding(RewriterBase &rewriter, func::FuncOp kernel) {
     auto padded = matchPadded(alloc);
     if (!padded)
       continue;
-    if (!removeInputPadding(rewriter, *padded))
-      removeOutputPadding(rewriter, *padded);
+    removePaddingOf(rewriter, *padded);
     if (padded->view->use_empty())
       rewriter.eraseOp(padded->view);
   }

@@ -87,8 +87,8 @@ void specializeCallsByLayout(ModuleOp module) {
         symbols.insert(version, Block::iterator(kernel));
       }
       isFree = false;
-      for (auto [argument, operand] : llvm::zip_equal(
-               version.getArguments(), type.getInputs()))
+      for (auto [argument, operand] :
+           llvm::zip_equal(version.getArguments(), type.getInputs()))
         setLayout(argument, cast<MemRefType>(operand));
       version.setFunctionType(type);
       for (func::CallOp call : calls)

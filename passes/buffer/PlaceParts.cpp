@@ -22,9 +22,9 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/BitVector.h"
@@ -301,13 +301,11 @@ bool PartPlacement::place(memref::AllocOp whole, PartCopy copy) {
     size = wholeSizes[d];
   }
   OpBuilder b(allocation);
-  auto part =
-      memref::SubViewOp::create(b, allocation.getLoc(), whole,
-                                copy.part.getMixedOffsets(), sizes,
-                                copy.part.getMixedStrides());
+  auto part = memref::SubViewOp::create(b, allocation.getLoc(), whole,
+                                        copy.part.getMixedOffsets(), sizes,
+                                        copy.part.getMixedStrides());
   Operation *reshape = reshapeOf(operand);
-  Value place =
-      reshape ? undo(reshape, allocation, part.getResult(), b) : part;
+  Value place = reshape ? undo(reshape, allocation, part.getResult(), b) : part;
   auto type = place ? cast<MemRefType>(place.getType()) : MemRefType();
   if (!place || type.getShape() != allocation.getType().getShape() ||
       !allowsLayout(allocation, type, symbols)) {

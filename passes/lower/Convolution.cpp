@@ -16,6 +16,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/lower/KernelLowering.h"
+#include "passes/lower/Phases.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -274,44 +275,6 @@ void KernelLowering::lowerKernelGradient(ConvolutionKernelGradientOp op) {
 // Gradient for the input
 //===----------------------------------------------------------------------===//
 
-namespace {
-/// The input positions i with (i + low) mod stride = r of one dimension. They
-/// are first, first + stride, ... (`count` of them); position number j
-/// receives from output j + (taps - 1 - k) * step + shift through tap
-/// firstTap + k * tapStep, for k in [0, taps).
-struct Phase {
-  int64_t first, count, taps, step, shift, firstTap, tapStep;
-};
-} // namespace
-
-static SmallVector<Phase> phasesOf(const Geometry &geometry, unsigned d) {
-  int64_t stride = geometry.strides[d], dilation = geometry.dilations[d],
-          low = geometry.low[d], size = geometry.inputSizes[d];
-  int64_t tapStep = stride / std::gcd(stride, dilation);
-  SmallVector<Phase> phases;
-  for (int64_t r = 0; r < stride; ++r) {
-    Phase phase = {};
-    phase.first = llvm::mod(r - low, stride);
-    if (phase.first >= size)
-      continue;
-    phase.count = (size - phase.first + stride - 1) / stride;
-    phase.tapStep = tapStep;
-    phase.step = tapStep * dilation / stride;
-    // The first tap that hits these positions, if any.
-    int64_t tap = 0;
-    while (tap < tapStep && (r - tap * dilation) % stride != 0)
-      ++tap;
-    if (tap < tapStep && tap < geometry.window[d]) {
-      phase.taps = (geometry.window[d] - tap - 1) / tapStep + 1;
-      phase.firstTap = tap;
-      int64_t lastTap = tap + (phase.taps - 1) * tapStep;
-      phase.shift = (phase.first + low - lastTap * dilation) / stride;
-    }
-    phases.push_back(phase);
-  }
-  return phases;
-}
-
 /// Adds the positions of one phase in each dimension into `tensor`, whose
 /// elements there are zero.
 static Value lowerPhase(KernelLowering &kernel, Location loc,
@@ -319,17 +282,9 @@ static Value lowerPhase(KernelLowering &kernel, Location loc,
                         Value y, Value w, Value tensor) {
   OpBuilder &b = kernel.builder();
   unsigned rank = geometry.rank();
-  // Only the outputs that this phase reads, padded to the end of its taps.
-  Shape low, high;
-  for (auto [d, phase] : llvm::enumerate(phases)) {
-    int64_t reach = phase.count + (phase.taps - 1) * phase.step;
-    low.push_back(-phase.shift);
-    high.push_back(
-        std::max<int64_t>(0, reach + phase.shift - geometry.outputSizes[d]));
-    if (geometry.outputSizes[d] + low[d] <= 0)
-      return tensor;
-  }
-  y = kernel.padSpatial(loc, y, low, high, 0);
+  y = padForPhases(kernel, loc, y, phases, 0);
+  if (!y)
+    return tensor;
   // Only the taps of this phase.
   RankedTensorType type = tensorType(w);
   Sizes offsets, sizes, strides;
@@ -361,12 +316,11 @@ static Value lowerPhase(KernelLowering &kernel, Location loc,
     channels.f = loops.add(b, geometry.filters, reduction);
 
   Nest nest(kernel, loc, loops.sizes);
-  Index positions{nest.dim(0)}, taps = nest.dims(tap, rank);
-  for (auto [d, phase] : llvm::enumerate(phases))
-    positions.push_back(nest.dim(1 + d) - nest.dim(tap + d) * phase.step +
-                        (phase.taps - 1) * phase.step);
-  Value a = nest.readTensor(y, join({positions, channels.output(nest)}));
-  Value v = nest.readTensor(w, join({taps, channels.kernel(nest)}));
+  Value a = nest.readTensor(y, join({{nest.dim(0)},
+                                     readPositions(nest, phases, tap),
+                                     channels.output(nest)}));
+  Value v =
+      nest.readTensor(w, join({nest.dims(tap, rank), channels.kernel(nest)}));
   return nest.finish(tensor,
                      join({nest.dims(0, 1 + rank), channels.input(nest)}),
                      loops.iterators, [&](OpBuilder &body, ValueRange present) {
@@ -379,7 +333,6 @@ void KernelLowering::lowerInputGradient(ConvolutionInputGradientOp op) {
   OpBuilder &b = builder();
   Geometry geometry(op, tensorType(op), tensorType(op.getKernel()),
                     tensorType(op.getOutput()));
-  unsigned rank = geometry.rank();
   Value y = operandTensor(
       *this, op.getOutput(),
       geometry.split(tensorType(op.getOutput()), geometry.filters));
@@ -388,57 +341,14 @@ void KernelLowering::lowerInputGradient(ConvolutionInputGradientOp op) {
   Value tensor =
       reshapeTensor(b, loc, destination(op),
                     geometry.split(tensorType(op), geometry.channels));
-  Value zero = constant(loc, elementType(op), 0);
-
-  SmallVector<SmallVector<Phase>> all;
-  bool whole = true;
-  for (unsigned d = 0; d < rank; ++d) {
-    all.push_back(phasesOf(geometry, d));
-    whole &= all.back().size() == 1;
-  }
-  if (whole) {
-    SmallVector<Phase> only;
-    for (auto &phases : all)
-      only.push_back(phases.front());
-    tensor = fill(loc, zero, tensor);
-    tensor = lowerPhase(*this, loc, geometry, only, y, w, tensor);
-  } else {
-    // One generic for each combination, into a strided slice.
-    SmallVector<unsigned> choice(rank, 0);
-    bool more = true;
-    while (more) {
-      SmallVector<Phase> phases;
-      Sizes offsets, sizes, strides;
-      int64_t dims = tensorType(tensor).getRank();
-      for (int64_t d = 0; d < dims; ++d) {
-        offsets.push_back(b.getIndexAttr(0));
-        sizes.push_back(tensorSize(b, loc, tensor, d));
-        strides.push_back(b.getIndexAttr(1));
-      }
-      bool reached = true;
-      for (unsigned d = 0; d < rank; ++d) {
-        const Phase &phase = all[d][choice[d]];
-        phases.push_back(phase);
-        offsets[1 + d] = b.getIndexAttr(phase.first);
-        sizes[1 + d] = b.getIndexAttr(phase.count);
-        strides[1 + d] = b.getIndexAttr(geometry.strides[d]);
-        reached &= phase.taps > 0;
-      }
-      Value part = tensor::ExtractSliceOp::create(b, loc, tensor, offsets,
-                                                  sizes, strides);
-      part = fill(loc, zero, part);
-      if (reached)
-        part = lowerPhase(*this, loc, geometry, phases, y, w, part);
-      tensor = tensor::InsertSliceOp::create(b, loc, part, tensor, offsets,
-                                             sizes, strides);
-      more = false;
-      for (unsigned d = rank; d-- > 0 && !more;) {
-        more = ++choice[d] < all[d].size();
-        if (!more)
-          choice[d] = 0;
-      }
-    }
-  }
+  SmallVector<WindowAxis> axes;
+  for (unsigned d = 0; d < geometry.rank(); ++d)
+    axes.push_back({geometry.strides[d], geometry.dilations[d], geometry.low[d],
+                    geometry.inputSizes[d], geometry.window[d]});
+  tensor = inPhases(
+      *this, loc, axes, tensor, [&](ArrayRef<Phase> phases, Value part) {
+        return lowerPhase(*this, loc, geometry, phases, y, w, part);
+      });
   store(op, reshapeTensor(b, loc, tensor,
                           cast<RankedTensorType>(loweredType(op.getType()))));
 }

@@ -9,14 +9,15 @@
 //          -> (kh, kw)                                    // the window
 //          -> (n, oh, ow, c), reduction in kh, kw} { arith.maximumf }
 //
-// The gradients add into the positions of a window, an output map as above:
-// n and c are parallel, the windows follow one another. Windows that do not
-// overlap write their positions, all at once. The gradient of max_pool first
-// finds the number of the tap where each window has its first maximum.
+// The gradient is a sum over taps for each phase of positions (Phases.h). Where
+// windows tile the input, all taps of a window are written at once, a map
+// whose output is indexed as %p is above. The gradient of max_pool first finds
+// the number of the tap where each window has its first maximum.
 //
 //===----------------------------------------------------------------------===//
 
 #include "passes/lower/KernelLowering.h"
+#include "passes/lower/Phases.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -88,20 +89,6 @@ public:
       kinds[firstTap() + d] = IteratorType::reduction;
     return kinds;
   }
-  /// Taps and windows add into positions that they may share.
-  SmallVector<IteratorType> scattering() {
-    SmallVector<IteratorType> kinds(sizes.size(), IteratorType::parallel);
-    if (!areDisjoint())
-      for (unsigned d = 0; d < rank(); ++d)
-        kinds[1 + d] = kinds[firstTap() + d] = IteratorType::reduction;
-    return kinds;
-  }
-  /// True if no position lies in two windows.
-  bool areDisjoint() {
-    return llvm::all_of(llvm::zip(window, strides), [](auto axis) {
-      return std::get<0>(axis) <= std::get<1>(axis);
-    });
-  }
   /// True if every position of the input lies in exactly one window.
   bool areTiles() {
     for (unsigned d = 0; d < rank(); ++d)
@@ -116,50 +103,74 @@ public:
     return shape;
   }
 
-  /// A zero tensor of the padded input's shape, or `exact` if nothing is
-  /// padded.
-  Value zeros(Type element, Value exact) {
-    bool fits = llvm::all_of(llvm::concat<int64_t>(low, high),
-                             [](int64_t amount) { return amount == 0; });
-    Sizes shape{sizes[0]};
+  /// A tensor of the outputs, and what lies around it for taps that no window
+  /// has.
+  struct Operand {
+    Value tensor;
+    double around;
+  };
+  /// Computes what a window's elements give to its tap of a number.
+  using Term = llvm::function_ref<Value(Nest &, ValueRange, AffineExpr)>;
+
+  /// Adds up, at every position of the input, the terms of the windows that it
+  /// lies in, into `target`.
+  Value giveBack(Value target, ArrayRef<Operand> operands, Term term) {
+    if (areTiles())
+      return giveToTiles(target, operands, term);
+    SmallVector<WindowAxis> axes;
     for (unsigned d = 0; d < rank(); ++d)
-      shape.push_back(kernel.builder().getIndexAttr(
-          low[d] + input.getDimSize(d + 1) + high[d]));
-    shape.push_back(sizes.back());
-    Value tensor = fits ? exact : kernel.emptyTensor(loc, shape, element);
-    return kernel.fill(loc, kernel.constant(loc, element, 0), tensor);
+      axes.push_back(
+          {strides[d], 1, low[d], input.getDimSize(d + 1), window[d]});
+    return inPhases(kernel, loc, axes, target,
+                    [&](ArrayRef<Phase> phases, Value part) {
+                      return givePhase(part, phases, operands, term);
+                    });
   }
 
-  /// Runs a scattering nest that adds `read`(nest) at the positions, and
-  /// returns the tensor without the padding.
-  Value scatter(Value exact, llvm::function_ref<Value(Nest &)> read) {
-    assert(llvm::all_of(low, [](int64_t amount) { return amount >= 0; }) &&
-           "pools do not crop");
-    OpBuilder &b = kernel.builder();
-    Type element = elementType(exact);
-    const bool whole = areTiles();
-    Value target = whole ? exact : zeros(element, exact);
+  Value giveToTiles(Value target, ArrayRef<Operand> operands, Term term) {
     Nest nest(kernel, loc, sizes);
-    Value addend = read(nest);
-    Value sum = nest.finish(
-        target, positions(nest), scattering(),
-        [&](OpBuilder &body, ValueRange present) -> SmallVector<Value> {
-          if (whole)
-            return {addend};
-          return {arith::AddFOp::create(body, loc, present[0], addend)};
-        })[0];
-    if (sum.getType() == exact.getType())
-      return sum;
-    RankedTensorType type = tensorType(exact);
-    Sizes offsets, extents, ones(type.getRank(), b.getIndexAttr(1));
-    for (int64_t d = 0; d < type.getRank(); ++d) {
-      bool spatial = d > 0 && d <= static_cast<int64_t>(rank());
-      offsets.push_back(b.getIndexAttr(spatial ? low[d - 1] : 0));
-      extents.push_back(tensorSize(b, loc, exact, d));
-    }
-    Value slice =
-        tensor::ExtractSliceOp::create(b, loc, sum, offsets, extents, ones);
-    return linalg::CopyOp::create(b, loc, slice, exact).getResult(0);
+    SmallVector<Value> elements;
+    for (const Operand &operand : operands)
+      elements.push_back(nest.readTensor(operand.tensor, outputs(nest)));
+    Value value = term(nest, elements, tapNumber(nest));
+    SmallVector<IteratorType> kinds(sizes.size(), IteratorType::parallel);
+    return nest.finish(
+        target, positions(nest), kinds,
+        [&](OpBuilder &, ValueRange) { return SmallVector<Value>{value}; })[0];
+  }
+
+  Value givePhase(Value part, ArrayRef<Phase> phases,
+                  ArrayRef<Operand> operands, Term term) {
+    SmallVector<Value> padded;
+    for (auto [tensor, around] : operands)
+      padded.push_back(padForPhases(kernel, loc, tensor, phases, around));
+    if (llvm::is_contained(padded, Value()))
+      return part;
+    OpBuilder &b = kernel.builder();
+    Sizes loops{sizes.front()};
+    for (const Phase &phase : phases)
+      loops.push_back(b.getIndexAttr(phase.count));
+    for (const Phase &phase : phases)
+      loops.push_back(b.getIndexAttr(phase.taps));
+    loops.push_back(sizes.back());
+
+    Nest nest(kernel, loc, loops);
+    Index index{nest.dim(0)};
+    llvm::append_range(index, readPositions(nest, phases, firstTap()));
+    index.push_back(nest.dim(channel()));
+    SmallVector<Value> elements;
+    for (Value tensor : padded)
+      elements.push_back(nest.readTensor(tensor, index));
+    AffineExpr number = nest.constant(0);
+    for (auto [d, phase] : llvm::enumerate(phases))
+      number = number * window[d] + nest.dim(firstTap() + d) * phase.tapStep +
+               phase.firstTap;
+    Value addend = term(nest, elements, number);
+    return nest.finish(part, outputs(nest), gathering(),
+                       [&](OpBuilder &body, ValueRange present) {
+                         return SmallVector<Value>{arith::AddFOp::create(
+                             body, loc, present[0], addend)};
+                       })[0];
   }
 
   KernelLowering &kernel;
@@ -194,10 +205,9 @@ void KernelLowering::lowerSumPool(SumPoolOp op) {
 void KernelLowering::lowerSumPoolGradient(SumPoolGradientOp op) {
   Windows windows(*this, op, tensorType(op), tensorType(op.getOutput()),
                   sizeOf(op.getOutput(), 0));
-  Value dy = tensorOf(op.getOutput());
-  store(op, windows.scatter(destination(op), [&](Nest &nest) {
-    return nest.readTensor(dy, windows.outputs(nest));
-  }));
+  store(op, windows.giveBack(destination(op), {{tensorOf(op.getOutput()), 0}},
+                             [](Nest &, ValueRange elements,
+                                AffineExpr) -> Value { return elements[0]; }));
 }
 
 //===----------------------------------------------------------------------===//
@@ -253,18 +263,19 @@ void KernelLowering::lowerMaxPoolScatter(MaxPoolScatterOp op) {
                           return keepLarger(loc, body, candidate, tap, present);
                         })[1];
 
-  store(op, windows.scatter(destination(op), [&](Nest &nest) -> Value {
-    Value chosen = nest.readTensor(first, windows.outputs(nest));
-    Value gradient = nest.readTensor(dy, windows.outputs(nest));
-    OpBuilder &body = nest.body();
-    Value here = arith::IndexCastOp::create(
-        body, loc, i32, nest.position(windows.tapNumber(nest)));
-    Value equal = arith::CmpIOp::create(body, loc, arith::CmpIPredicate::eq,
-                                        chosen, here);
-    Value zero =
-        arith::ConstantOp::create(body, loc, body.getFloatAttr(element, 0));
-    return arith::SelectOp::create(body, loc, equal, gradient, zero);
-  }));
+  store(op, windows.giveBack(
+                destination(op), {{first, -1}, {dy, 0}},
+                [&](Nest &nest, ValueRange elements, AffineExpr tap) -> Value {
+                  OpBuilder &body = nest.body();
+                  Value here = arith::IndexCastOp::create(body, loc, i32,
+                                                          nest.position(tap));
+                  Value equal = arith::CmpIOp::create(
+                      body, loc, arith::CmpIPredicate::eq, elements[0], here);
+                  Value zero = arith::ConstantOp::create(
+                      body, loc, body.getFloatAttr(element, 0));
+                  return arith::SelectOp::create(body, loc, equal, elements[1],
+                                                 zero);
+                }));
 }
 
 void KernelLowering::lowerMaxPoolGather(MaxPoolGatherOp op) {

@@ -8,7 +8,7 @@ def parts(name, shape, call, dtypes=None):
     def model():
         shapes = shape if isinstance(shape, list) else [shape]
         inputs = [keras.Input(s, name=f"x{i}", dtype=(dtypes or {}).get(i)) for i, s in enumerate(shapes)]
-        return compiled(keras.Model(inputs, call(*inputs)), optimizer=keras.optimizers.SGD(0.1, momentum=0.9), metrics=None)
+        return compiled(keras.Model(inputs, call(*inputs)), optimizer=keras.optimizers.SGD(0.1, momentum=0.9), metrics=[])
 
     case(f"parts_{name}", model, samples=7, batch=3, epochs=2, checks=("predict", "fit"))
 

@@ -85,14 +85,28 @@ def scalar_loops(assembly):
     return found
 
 
-def test_no_inner_loop_is_scalar(cornu, tmp_path):
-    few = [("Conv2D", {"filters": 3, "kernel_size": 3, "padding": "same"}), ("BatchNormalization", {}), ("ReLU", {}),
-           ("MaxPooling2D", {"pool_size": 2}), ("Conv2D", {"filters": 1, "kernel_size": 5}), ("Flatten", {}), ("Dense", {"units": 5, "activation": "softmax"})]
-    (tmp_path / "few.json").write_text(model_of(few, (28, 28, 1)))
-    for model in (MODEL, tmp_path / "few.json"):
-        training = ["--optimizer=adam", "--loss=categorical_crossentropy"] if model != MODEL else []
-        text = run(cornu, "compile", model, *training, "--batch=32", *X86, "--emit=asm", "-o", "-").out
-        assert "train_step" in text and not scalar_loops(text), scalar_loops(text)[0]
+HEAD = [("Flatten", {}), ("Dense", {"units": 5, "activation": "softmax"})]
+FIRST = {"padding": "same", "data_format": "channels_first"}
+STACKS = {
+    "few": ((28, 28, 1), [("Conv2D", {"filters": 3, "kernel_size": 3, "padding": "same"}), ("BatchNormalization", {}), ("ReLU", {}),
+                          ("MaxPooling2D", {"pool_size": 2}), ("Conv2D", {"filters": 1, "kernel_size": 5}), *HEAD]),
+    "border": ((28, 28, 1), [("Conv2D", {"filters": 1, "kernel_size": 3}), ("MaxPooling2D", {"pool_size": 3, "strides": 2, "padding": "same"}),
+                             ("AveragePooling2D", {"pool_size": 3, "strides": 1, "padding": "same"}), *HEAD]),
+    "first": ((3, 28, 28), [("Conv2D", {"filters": 6, "kernel_size": 3, **FIRST}), ("MaxPooling2D", {"pool_size": 3, "strides": 2, **FIRST}),
+                            ("AveragePooling2D", {"pool_size": 3, "strides": 1, **FIRST}), *HEAD]),
+    "steps": ((20, 8), [("GRU", {"units": 24, "return_sequences": True}), ("LayerNormalization", {}), ("Dense", {"units": 30, "activation": "softmax"})]),
+}
+
+
+@pytest.mark.parametrize("name", ["digits", *STACKS])
+def test_no_inner_loop_is_scalar(cornu, tmp_path, name):
+    model, training = MODEL, []
+    if name in STACKS:
+        model, training = tmp_path / "m.json", ["--optimizer=adam", "--loss=categorical_crossentropy"]
+        shape, layers = STACKS[name]
+        model.write_text(model_of(layers, shape))
+    text = run(cornu, "compile", model, *training, "--batch=32", *X86, "--emit=asm", "-o", "-").out
+    assert "train_step" in text and not scalar_loops(text), scalar_loops(text)[0]
 
 
 def model_of(layers, shape):

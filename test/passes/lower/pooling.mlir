@@ -14,13 +14,21 @@ func.func private @max_pool(%x: tensor<?x9x9x6xf32>) -> tensor<?x5x5x6xf32> attr
   return %0 : tensor<?x5x5x6xf32>
 }
 
-// The first maximum of each window, then the sums of the windows.
+// The first maximum of each window; then each phase of positions adds up what
+// its taps receive: odd ones from two windows in each dimension, even ones from
+// one. What no window has as its maximum lies around.
 // CHECK-LABEL: func.func private @max_pool_scatter
 // CHECK: linalg.generic
 // CHECK: arith.cmpf ogt
 // CHECK: -> (tensor<?x5x5x6xf32>, tensor<?x5x5x6xi32>)
-// CHECK: linalg.generic {indexing_maps = [#{{.*}}, #{{.*}}, #[[TAPS]], #[[WINDOW]]], iterator_types = ["parallel", "reduction", "reduction", "reduction", "reduction", "parallel"]}
+// CHECK: tensor.extract_slice %{{.*}}[0, 1, 1, 0] [%{{.*}}, 4, 4, 6] [1, 2, 2, 1]
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "parallel"]}
 // CHECK: arith.cmpi eq
+// CHECK: tensor.insert_slice
+// CHECK: tensor.extract_slice %{{.*}}[0, 0, 0, 0] [%{{.*}}, 5, 5, 6] [1, 2, 2, 1]
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "parallel"]}
+// CHECK: tensor.insert_slice
+// CHECK-NOT: linalg.copy
 func.func private @max_pool_scatter(%x: tensor<?x9x9x6xf32>, %dy: tensor<?x5x5x6xf32>) -> tensor<?x9x9x6xf32> attributes {nn.kernel} {
   %0 = nn.max_pool_scatter %x, %dy window [3, 3] strides [2, 2] padding [1, 1, 1, 1] : (tensor<?x9x9x6xf32>, tensor<?x5x5x6xf32>) -> tensor<?x9x9x6xf32>
   return %0 : tensor<?x9x9x6xf32>
@@ -40,13 +48,28 @@ func.func private @sum_pool_gradient(%dy: tensor<?x2x2x6xf32>) -> tensor<?x4x4x6
   return %0 : tensor<?x4x4x6xf32>
 }
 
-// Windows apart from each other leave zeros, and do not overlap either.
+// Windows apart from each other: positions that none has are zero.
 // CHECK-LABEL: func.func private @sum_pool_gradient_apart
+// CHECK: tensor.extract_slice %{{.*}}[0, 2, 2, 0] [%{{.*}}, 1, 1, 6] [1, 3, 3, 1]
 // CHECK: linalg.fill
-// CHECK: linalg.generic
-// CHECK-SAME: iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "parallel"]
-// CHECK: arith.addf
+// CHECK-NEXT: tensor.insert_slice
+// CHECK-NOT: linalg.copy
+// CHECK: return
 func.func private @sum_pool_gradient_apart(%dy: tensor<?x2x2x6xf32>) -> tensor<?x5x5x6xf32> attributes {nn.kernel} {
   %0 = nn.sum_pool_gradient %dy window [2, 2] strides [3, 3] padding [0, 0, 0, 0] : (tensor<?x2x2x6xf32>) -> tensor<?x5x5x6xf32>
   return %0 : tensor<?x5x5x6xf32>
+}
+
+// One phase where windows follow at every position: padded by what windows
+// reach over, and nothing is copied.
+// CHECK-LABEL: func.func private @sum_pool_gradient_dense
+// CHECK: tensor.pad %{{.*}} low[0, 1, 1, 0] high[0, 1, 1, 0]
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "parallel"]}
+// CHECK-NEXT: ^bb0
+// CHECK-NEXT: arith.addf
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func private @sum_pool_gradient_dense(%dy: tensor<?x7x7x6xf32>) -> tensor<?x7x7x6xf32> attributes {nn.kernel} {
+  %0 = nn.sum_pool_gradient %dy window [3, 3] strides [1, 1] padding [1, 1, 1, 1] : (tensor<?x7x7x6xf32>) -> tensor<?x7x7x6xf32>
+  return %0 : tensor<?x7x7x6xf32>
 }

@@ -462,31 +462,75 @@ func.func @kernel(%y: memref<?x4x5x$Cxf32>, %x: memref<?x8x15x$Cxf32>, %o: memre
 }
 
 TEST_F(NestTest, ScattersIntoOverlappingWindows) {
-  // dx[n, 2h + i - 1, 2w + j - 1, c] += dy[n, h, w, c]
+  // dx[n, 2h + i, 2w + j, c] += dy[n, h, w, c]
   for (const char *c : {"3", "8", "40"})
     check(with(R"(
-func.func @kernel(%y: memref<?x4x4x$Cxf32>, %o: memref<?x7x7x$Cxf32>, %w: memref<?xi8>) {
-  %c0 = arith.constant 0 : index
+func.func @kernel(%y: memref<?x4x4x$Cxf32>, %o: memref<?x9x9x$Cxf32>, %w: memref<?xi8>) {
   %zero = arith.constant 0.0 : f32
-  %n = memref.dim %y, %c0 : memref<?x4x4x$Cxf32>
-  %p = memref.alloc(%n) : memref<?x9x9x$Cxf32>
   %k = memref.alloc() : memref<3x3xf32>
-  linalg.fill ins(%zero : f32) outs(%p : memref<?x9x9x$Cxf32>)
+  linalg.fill ins(%zero : f32) outs(%o : memref<?x9x9x$Cxf32>)
   linalg.generic {indexing_maps = [affine_map<(n, h, w, c, i, j) -> (n, h, w, c)>, affine_map<(n, h, w, c, i, j) -> (i, j)>, affine_map<(n, h, w, c, i, j) -> (n, h * 2 + i, w * 2 + j, c)>],
       iterator_types = ["parallel", "reduction", "reduction", "parallel", "reduction", "reduction"]}
-      ins(%y, %k : memref<?x4x4x$Cxf32>, memref<3x3xf32>) outs(%p : memref<?x9x9x$Cxf32>) {
+      ins(%y, %k : memref<?x4x4x$Cxf32>, memref<3x3xf32>) outs(%o : memref<?x9x9x$Cxf32>) {
   ^bb0(%a: f32, %z: f32, %b: f32):
     %0 = arith.addf %a, %b : f32
     linalg.yield %0 : f32
   }
-  %s = memref.subview %p[0, 1, 1, 0] [%n, 7, 7, $C] [1, 1, 1, 1] : memref<?x9x9x$Cxf32> to memref<?x7x7x$Cxf32, strided<[$A, $B, $C, 1], offset: $D>>
-  memref.copy %s, %o : memref<?x7x7x$Cxf32, strided<[$A, $B, $C, 1], offset: $D>> to memref<?x7x7x$Cxf32>
   return
 })",
-               {{"$A", std::to_string(81 * atoi(c))},
-                {"$B", std::to_string(9 * atoi(c))},
-                {"$D", std::to_string(10 * atoi(c))},
-                {"$C", c}}));
+               {{"$C", c}}));
+}
+
+/// The gradient of a maximum over KxK windows: position p receives from output
+/// p + K - 1 - k - shift through tap k, if that tap was its maximum.
+TEST_F(NestTest, GivesBackToTheTapsThatWereChosen) {
+  for (int channels : {1, 3, 16})
+    for (int size : {5, 19}) {
+      SCOPED_TRACE(std::to_string(channels) + " channels, " +
+                   std::to_string(size) + " wide");
+      auto text = [](int value) { return std::to_string(value); };
+      int padded = size + 2;
+      check(with(R"(
+func.func @kernel(%t: memref<?x$Hx$Hx$Cxi32>, %y: memref<?x$Hx$Hx$Cxf32>, %o: memref<?x$Hx$Hx$Cxf32>, %w: memref<?xi8>) {
+  %c0 = arith.constant 0 : index
+  %none = arith.constant -1 : i32
+  %zero = arith.constant 0.0 : f32
+  %n = memref.dim %y, %c0 : memref<?x$Hx$Hx$Cxf32>
+  %p = memref.alloc(%n) : memref<?x$Qx$Qx$Cxi32>
+  linalg.fill ins(%none : i32) outs(%p : memref<?x$Qx$Qx$Cxi32>)
+  %ps = memref.subview %p[0, 1, 1, 0] [%n, $H, $H, $C] [1, 1, 1, 1] : memref<?x$Qx$Qx$Cxi32> to memref<?x$Hx$Hx$Cxi32, strided<[$A, $B, $C, 1], offset: $D>>
+  memref.copy %t, %ps : memref<?x$Hx$Hx$Cxi32> to memref<?x$Hx$Hx$Cxi32, strided<[$A, $B, $C, 1], offset: $D>>
+  %q = memref.alloc(%n) : memref<?x$Qx$Qx$Cxf32>
+  linalg.fill ins(%zero : f32) outs(%q : memref<?x$Qx$Qx$Cxf32>)
+  %qs = memref.subview %q[0, 1, 1, 0] [%n, $H, $H, $C] [1, 1, 1, 1] : memref<?x$Qx$Qx$Cxf32> to memref<?x$Hx$Hx$Cxf32, strided<[$A, $B, $C, 1], offset: $D>>
+  memref.copy %y, %qs : memref<?x$Hx$Hx$Cxf32> to memref<?x$Hx$Hx$Cxf32, strided<[$A, $B, $C, 1], offset: $D>>
+  %k = memref.alloc() : memref<3x3xf32>
+  linalg.fill ins(%zero : f32) outs(%o : memref<?x$Hx$Hx$Cxf32>)
+  linalg.generic {indexing_maps = [affine_map<(n, h, w, i, j, c) -> (n, h - i + 2, w - j + 2, c)>, affine_map<(n, h, w, i, j, c) -> (n, h - i + 2, w - j + 2, c)>, affine_map<(n, h, w, i, j, c) -> (i, j)>, affine_map<(n, h, w, i, j, c) -> (n, h, w, c)>],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "parallel"]}
+      ins(%p, %q, %k : memref<?x$Qx$Qx$Cxi32>, memref<?x$Qx$Qx$Cxf32>, memref<3x3xf32>) outs(%o : memref<?x$Hx$Hx$Cxf32>) {
+  ^bb0(%a: i32, %b: f32, %z: f32, %c: f32):
+    %i = linalg.index 3 : index
+    %j = linalg.index 4 : index
+    %three = arith.constant 3 : index
+    %0 = arith.muli %i, %three : index
+    %1 = arith.addi %0, %j : index
+    %2 = arith.index_cast %1 : index to i32
+    %3 = arith.cmpi eq, %a, %2 : i32
+    %4 = arith.select %3, %b, %zero : f32
+    %5 = arith.addf %c, %4 : f32
+    linalg.yield %5 : f32
+  }
+  return
+})",
+                 {{"$H", text(size)},
+                  {"$Q", text(padded)},
+                  {"$A", text(padded * padded * channels)},
+                  {"$B", text(padded * channels)},
+                  {"$D", text((padded + 1) * channels)},
+                  {"$C", text(channels)}}),
+            0, 0, 8);
+    }
 }
 
 } // namespace
