@@ -77,6 +77,8 @@ std::unique_ptr<mlir::Pass> createPlacePartsPass();
 /// Results of entries become arguments; copies become places, where nothing
 /// else needs the memory.
 std::unique_ptr<mlir::Pass> createPlaceResultsPass();
+/// States that are also stacked are read where the step before wrote them.
+std::unique_ptr<mlir::Pass> createCarryViewsPass();
 /// Variables become views of the state block.
 std::unique_ptr<mlir::Pass> createStateLayoutPass();
 /// Allocations of entries become views of the scratch block.

@@ -42,7 +42,8 @@ bool allowsLayout(Value memref, MemRefType type, SymbolTable &symbols) {
     Operation *user = use.getOwner();
     if (isa<ViewLikeOpInterface>(user)) {
       MemRefType viewed = typeOfView(user, type);
-      return viewed && allowsLayout(user->getResult(0), viewed, symbols);
+      return viewed && (viewed == user->getResult(0).getType() ||
+                        allowsLayout(user->getResult(0), viewed, symbols));
     }
     if (auto call = dyn_cast<func::CallOp>(user)) {
       auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());
@@ -59,9 +60,14 @@ void setLayout(Value memref, MemRefType type) {
   if (memref.getType() == type)
     return;
   memref.setType(type);
+  updateViews(memref);
+}
+
+void updateViews(Value memref) {
   for (Operation *user : memref.getUsers())
     if (isa<ViewLikeOpInterface>(user))
-      setLayout(user->getResult(0), typeOfView(user, type));
+      setLayout(user->getResult(0),
+                typeOfView(user, cast<MemRefType>(memref.getType())));
 }
 
 void specializeCallsByLayout(ModuleOp module) {

@@ -25,6 +25,8 @@ bool allowsLayout(mlir::Value memref, mlir::MemRefType type,
 /// Gives `memref` the type and its views what follows. Calls are left for
 /// specializeCallsByLayout.
 void setLayout(mlir::Value memref, mlir::MemRefType type);
+/// Gives the views of `memref` what follows from its type.
+void updateViews(mlir::Value memref);
 
 /// Makes every call whose operands have other layouts than the kernel's
 /// arguments call a version of the kernel for them.

@@ -20,6 +20,8 @@ void buildBufferPipeline(OpPassManager &manager) {
   manager.addPass(createPlacePartsPass());
   // results -> arguments, written by the kernels that compute them
   manager.addPass(createPlaceResultsPass());
+  // states that are copied from sequences -> parts of the sequences
+  manager.addPass(createCarryViewsPass());
   // variables -> views of the state block
   manager.addPass(createStateLayoutPass());
   // sizes of buffers -> sizes of arguments
@@ -39,6 +41,7 @@ void registerBufferPasses() {
   registerPass(createBufferizePass);
   registerPass(createPlacePartsPass);
   registerPass(createPlaceResultsPass);
+  registerPass(createCarryViewsPass);
   registerPass(createStateLayoutPass);
   registerPass(createPlanMemoryPass);
   registerPass(createInitializePass);

@@ -22,10 +22,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/BitVector.h"
 
@@ -187,31 +185,6 @@ static bool moveBefore(memref::AllocOp allocation, Operation *op) {
   if (op->isBeforeInBlock(allocation))
     allocation->moveBefore(op);
   return true;
-}
-
-/// True if `op` may write to the memory of `root`, itself or in its regions.
-static bool mayWrite(Operation *op, Value root, SymbolTable &symbols) {
-  WalkResult result = op->walk([&](Operation *user) {
-    if (isa<ViewLikeOpInterface, memref::DimOp, scf::ForOp, scf::YieldOp,
-            func::ReturnOp>(user))
-      return WalkResult::advance();
-    auto call = dyn_cast<func::CallOp>(user);
-    auto kernel =
-        call ? symbols.lookup<func::FuncOp>(call.getCallee()) : nullptr;
-    auto copy = dyn_cast<memref::CopyOp>(user);
-    for (OpOperand &operand : user->getOpOperands()) {
-      if (!isa<MemRefType>(operand.get().getType()) ||
-          rootOf(operand.get()) != root)
-        continue;
-      unsigned i = operand.getOperandNumber();
-      bool reads = (kernel && !kernel.getArgAttr(i, kOutputAttr)) ||
-                   (copy && operand.get() != copy.getTarget());
-      if (!reads)
-        return WalkResult::interrupt();
-    }
-    return WalkResult::advance();
-  });
-  return result.wasInterrupted();
 }
 
 namespace {

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "passes/buffer/Buffer.h"
 
@@ -43,6 +44,12 @@ llvm::SetVector<Value> viewsOf(Value root) {
           views.insert(loop.getTiedLoopRegionIterArg(&use));
           views.insert(loop.getTiedLoopResult(&use));
         }
+      } else if (isa<scf::YieldOp>(use.getOwner())) {
+        auto loop = dyn_cast<scf::ForOp>(use.getOwner()->getParentOp());
+        if (loop) {
+          views.insert(loop.getRegionIterArg(use.getOperandNumber()));
+          views.insert(loop.getResult(use.getOperandNumber()));
+        }
       } else if (auto view = dyn_cast<ViewLikeOpInterface>(use.getOwner())) {
         views.insert(view->getResult(0));
       }
@@ -74,6 +81,30 @@ Operation *Accesses::last() const {
     if (!result || result->isBeforeInBlock(op))
       result = op;
   return result;
+}
+
+bool mayWrite(Operation *op, Value root, SymbolTable &symbols) {
+  WalkResult result = op->walk([&](Operation *user) {
+    if (isa<ViewLikeOpInterface, memref::DimOp, scf::ForOp, scf::YieldOp,
+            func::ReturnOp>(user))
+      return WalkResult::advance();
+    auto call = dyn_cast<func::CallOp>(user);
+    auto kernel =
+        call ? symbols.lookup<func::FuncOp>(call.getCallee()) : nullptr;
+    auto copy = dyn_cast<memref::CopyOp>(user);
+    for (OpOperand &operand : user->getOpOperands()) {
+      if (!isa<MemRefType>(operand.get().getType()) ||
+          rootOf(operand.get()) != root)
+        continue;
+      unsigned i = operand.getOperandNumber();
+      bool reads = (kernel && !kernel.getArgAttr(i, kOutputAttr)) ||
+                   (copy && operand.get() != copy.getTarget());
+      if (!reads)
+        return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return result.wasInterrupted();
 }
 
 bool isWhole(Value memref) {

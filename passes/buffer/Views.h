@@ -3,13 +3,14 @@
 #ifndef CORNU_PASSES_BUFFER_VIEWS_H
 #define CORNU_PASSES_BUFFER_VIEWS_H
 
-#include "mlir/IR/Value.h"
+#include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/SetVector.h"
 #include <optional>
 
 namespace cornu::buffer {
 
-/// The allocation or block argument whose memory `memref` is a view of.
+/// The allocation or block argument whose memory `memref` is a view of; of what
+/// a loop carries, that of its first iteration.
 mlir::Value rootOf(mlir::Value memref);
 
 /// `root` and all views of it, loops' carried buffers included.
@@ -26,6 +27,11 @@ public:
 
   llvm::SetVector<mlir::Operation *> ops;
 };
+
+/// True if `op`, a call of a kernel or what holds calls, may write to the
+/// memory of `root`.
+bool mayWrite(mlir::Operation *op, mlir::Value root,
+              mlir::SymbolTable &symbols);
 
 /// True if `memref` sees all of its root's elements, in the same order.
 bool isWhole(mlir::Value memref);

@@ -38,11 +38,11 @@ llvm::SmallVector<Phase> phasesOf(const WindowAxis &axis);
 /// Computes the positions of every combination of phases, one for each
 /// dimension of `axes` (dimensions 1, 2, ... of `tensor`), into their part of
 /// `tensor`, which is zero before: `compute(phases, part)`.
-mlir::Value inPhases(
-    KernelLowering &kernel, mlir::Location loc, llvm::ArrayRef<WindowAxis> axes,
-    mlir::Value tensor,
-    llvm::function_ref<mlir::Value(llvm::ArrayRef<Phase>, mlir::Value)>
-        compute);
+mlir::Value
+inPhases(KernelLowering &kernel, mlir::Location loc,
+         llvm::ArrayRef<WindowAxis> axes, mlir::Value tensor,
+         llvm::function_ref<mlir::Value(llvm::ArrayRef<Phase>, mlir::Value)>
+             compute);
 
 /// `output` with as much of `value` around (or taken off) as the phases read
 /// from their first position to their last; null if they read nothing of it.
