@@ -93,8 +93,8 @@ bool CarriedState::isLegal() {
     return false;
   // A view from before the loop would stay that of the first state.
   for (Operation *user : state->getUsers())
-    if (isa<ViewLikeOpInterface>(user) && user->getBlock() == loop->getBlock() &&
-        user->isBeforeInBlock(loop)) {
+    if (isa<ViewLikeOpInterface>(user) &&
+        user->getBlock() == loop->getBlock() && user->isBeforeInBlock(loop)) {
       Operation *last = Accesses(user->getResult(0), loop->getBlock()).last();
       if (last && !last->isBeforeInBlock(loop))
         return false;
@@ -124,8 +124,8 @@ bool CarriedState::isLegal() {
 MemRefType CarriedState::carriedType() {
   MemRefType type = state.getType();
   auto [strides, offset] = type.getStridesAndOffset();
-  auto [others, other] = cast<MemRefType>(copy.getSource().getType())
-                             .getStridesAndOffset();
+  auto [others, other] =
+      cast<MemRefType>(copy.getSource().getType()).getStridesAndOffset();
   for (auto [stride, otherStride] : llvm::zip_equal(strides, others))
     if (stride != otherStride)
       stride = ShapedType::kDynamic;
@@ -170,7 +170,8 @@ void CarriedState::carry() {
     return;
   loop = cast<scf::ForOp>(*carrying);
   copy.erase();
-  Value present = loop.getRegionIterArgs().back(), last = loop.getResults().back();
+  Value present = loop.getRegionIterArgs().back(),
+        last = loop.getResults().back();
   for (OpOperand &use : llvm::make_early_inc_range(state->getUses())) {
     Operation *user = use.getOwner();
     if (loop->isProperAncestor(user))

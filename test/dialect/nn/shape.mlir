@@ -44,6 +44,17 @@ func.func @there_and_back(%x: tensor<?x3x8x8xf32>) -> tensor<?x3x8x8xf32> {
   return %1 : tensor<?x3x8x8xf32>
 }
 
+// What is reversed twice along an axis is not reversed.
+// FOLD-LABEL: func @reversed_twice
+// FOLD: %[[ONCE:.*]] = nn.reverse [1] %arg0
+// FOLD-NEXT: return %arg0, %[[ONCE]]
+func.func @reversed_twice(%x: tensor<?x4x6xf32>) -> (tensor<?x4x6xf32>, tensor<?x4x6xf32>) {
+  %0 = nn.reverse [1, 2] %x : tensor<?x4x6xf32>
+  %1 = nn.reverse [2, 1] %0 : tensor<?x4x6xf32>
+  %2 = nn.reverse [2] %0 : tensor<?x4x6xf32>
+  return %1, %2 : tensor<?x4x6xf32>, tensor<?x4x6xf32>
+}
+
 // FOLD-LABEL: func @reshapes
 // FOLD-NEXT: return %arg0
 func.func @reshapes(%x: tensor<?x4x6xf32>) -> tensor<?x4x6xf32> {
