@@ -161,7 +161,7 @@ def Codegen_NestAttr : Codegen_Attr<"Nest", "nest"> {
         hide the latency, a horizontal reduction ends them (row and full
         reductions);
       * `update`: each point reads, combines and writes its outputs in place
-        (scatters, and reductions whose combiner is not known);
+        (points that write to the same elements: no op of nn is lowered so);
       * `epilogue`: computed in registers by the nest before it.
 
     `lane` is the loop that runs along the `width` lanes of a vector, or -1

@@ -56,7 +56,7 @@ bool isInnermostContiguous(MemRefType type) {
   SmallVector<int64_t> strides;
   int64_t offset;
   return succeeded(type.getStridesAndOffset(strides, offset)) &&
-         (strides.back() == 1 || type.getShape().back() == 1);
+         strides.back() == 1;
 }
 
 std::optional<SmallVector<int64_t>> laneOffsets(linalg::GenericOp op,

@@ -129,6 +129,7 @@ std::pair<int64_t, int64_t> interior(ArrayRef<Guard> guards, unsigned loop,
     high = std::min(
         high, llvm::divideFloorSigned(guard.extent - 1 - most, factor) + 1);
   }
+  low = std::min(low, sizes[loop]);
   return {low, std::max(low, high)};
 }
 

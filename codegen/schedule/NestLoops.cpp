@@ -84,7 +84,7 @@ private:
   void emitTileLoop(OpBuilder &builder);
   void throughBorder(OpBuilder &builder, unsigned loop,
                      llvm::function_ref<void(NestRange, bool)> run);
-  bool canMask(ArrayRef<Guard> atBorder) const;
+  bool canMask(ArrayRef<Guard> atBorder, ArrayRef<Guard> others);
   void emitLane(OpBuilder &builder, unsigned tileSize);
   void emitLane(OpBuilder &builder, unsigned tileSize, NestRange range,
                 bool isInside);
@@ -189,7 +189,7 @@ void NestEmitter::emitTileLoop(OpBuilder &builder) {
 /// True if vectors along the lanes may reach over the border: where each lane
 /// stands, and what it reads, is known when the loops of the guards are
 /// unrolled.
-bool NestEmitter::canMask(ArrayRef<Guard> atBorder) const {
+bool NestEmitter::canMask(ArrayRef<Guard> atBorder, ArrayRef<Guard> others) {
   const NestRange &range = ranges[lanes.loop];
   std::optional<int64_t> extent = staticExtent(range);
   if (nest.strategy.getKind() != NestKind::Reduce || width == 1 || !extent ||
@@ -197,22 +197,39 @@ bool NestEmitter::canMask(ArrayRef<Guard> atBorder) const {
     return false;
   // What is unrolled stays short.
   auto [low, high] = interior(atBorder, lanes.loop, sizesOf(ranges));
-  int64_t unrolled = llvm::divideCeil(*extent - (high - low), width) + 1;
-  return unrolled <= 4 && llvm::all_of(atBorder, [&](const Guard &guard) {
-           auto type =
-               cast<MemRefType>(op->getOperand(guard.operand).getType());
-           for (auto [loop, coefficient] : llvm::enumerate(guard.coefficients))
-             if (coefficient && static_cast<int>(loop) != lanes.loop &&
-                 (!isReduction(loop) || static_cast<int>(loop) == tileLoop ||
-                  !constantOf(ranges[loop].lower) ||
-                  staticExtent(ranges[loop]).value_or(INT64_MAX) > 8))
-               return false;
-           return !type.getElementType().isInteger(1) &&
-                  isInnermostContiguous(type) &&
-                  ShapedType::isStatic(
-                      type.getStridesAndOffset().first[guard.dim]) &&
-                  laneOffsets(op, guard.operand, lanes, width).has_value();
-         });
+  int64_t step = width / lanes.runLength();
+  if (llvm::divideCeil(*extent - (high - low), step) > 3)
+    return false;
+  // A lane that does not take part still reads: clamped where it is guarded,
+  // and nothing else may leave its operand with it.
+  llvm::SmallDenseSet<unsigned> guarded, taps;
+  for (const Guard &guard : atBorder) {
+    guarded.insert(guard.operand);
+    for (auto [loop, coefficient] : llvm::enumerate(guard.coefficients))
+      if (coefficient && static_cast<int>(loop) != lanes.loop)
+        taps.insert(loop);
+  }
+  for (unsigned tap : taps)
+    if (!isReduction(tap) || static_cast<int>(tap) == tileLoop ||
+        !constantOf(ranges[tap].lower) ||
+        staticExtent(ranges[tap]).value_or(INT64_MAX) > 8 ||
+        llvm::any_of(others, [&](const Guard &guard) {
+          return guard.coefficients[tap] != 0;
+        }))
+      return false;
+  for (unsigned i = 0; i < op.getNumDpsInputs(); ++i)
+    for (AffineExpr index : op.getIndexingMapsArray()[i].getResults())
+      if (!guarded.contains(i) && index.isFunctionOfDim(lanes.loop) &&
+          !isa<AffineDimExpr>(index))
+        return false;
+  if (!op.getBody()->getOps<memref::LoadOp>().empty())
+    return false;
+  return llvm::all_of(atBorder, [&](const Guard &guard) {
+    auto type = cast<MemRefType>(op->getOperand(guard.operand).getType());
+    return !type.getElementType().isInteger(1) && isInnermostContiguous(type) &&
+           ShapedType::isStatic(type.getStridesAndOffset().first[guard.dim]) &&
+           laneOffsets(op, guard.operand, lanes, width).has_value();
+  });
 }
 
 void NestEmitter::emitLane(OpBuilder &builder, unsigned tileSize) {
@@ -221,7 +238,7 @@ void NestEmitter::emitLane(OpBuilder &builder, unsigned tileSize) {
   SmallVector<Guard> atBorder, others;
   for (const Guard &guard : guards)
     (guard.coefficients[lanes.loop] ? atBorder : others).push_back(guard);
-  if (!atBorder.empty() && canMask(atBorder)) {
+  if (!atBorder.empty() && canMask(atBorder, others)) {
     std::swap(guards, others);
     int64_t run = lanes.runLength();
     for (auto [first, count, isInside] : cutAtBorders(
@@ -313,7 +330,8 @@ SmallVector<unsigned> NestEmitter::innerReductions(int except,
 }
 
 /// The reduction loops around `body`. Short loops without guards are unrolled,
-/// so that a window's row is straight-line code.
+/// so that a window's row is straight-line code, and so are those whose guards
+/// fail in some lanes.
 Carried NestEmitter::reductionLoops(
     OpBuilder &builder, ArrayRef<unsigned> loops, ValueRange carried,
     llvm::function_ref<Carried(OpBuilder &, ValueRange)> body) {
@@ -440,7 +458,6 @@ void NestEmitter::emitUpdateTile(OpBuilder &builder, NestTile &nestTile) {
                      if (isReduction(loop))
                        here.setIndex(loop, indices[loop]);
                    for (unsigned point = 0; point < here.size(); ++point) {
-
                      Carried outputs;
                      for (unsigned o = 0; o < op.getNumDpsInits(); ++o)
                        outputs.push_back(here.loadOutput(inner, o, point));

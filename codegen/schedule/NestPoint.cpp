@@ -78,6 +78,7 @@ llvm::BitVector NestTile::lanesInside(unsigned point) const {
 }
 
 /// A guarded operand at the border: lanes outside have the element at the edge.
+/// Indices are those of an iteration that is inside.
 Value NestTile::loadClamped(OpBuilder &builder, unsigned operand,
                             unsigned point) {
   SmallVector<Value> at = pointIndices(point);
@@ -90,14 +91,22 @@ Value NestTile::loadClamped(OpBuilder &builder, unsigned operand,
            llvm::zip_equal(offsets, guardedIndices(guard, at, lanes, width)))
         offset += strides[guard.dim] *
                   (std::clamp<int64_t>(index, 0, guard.extent - 1) - index);
+  int64_t iteration = lanesInside(point).find_first() / lanes.runLength();
+  int64_t skipped = iteration * *strideOf(root, operand, lanes.loop);
+  for (int64_t &offset : offsets)
+    offset -= skipped;
+  at[lanes.loop] =
+      addConstant(builder, root.getLoc(), at[lanes.loop], iteration);
   return loadElements(builder, root.getLoc(), root, operand, at, offsets);
 }
 
 Value NestTile::load(OpBuilder &builder, unsigned operand, unsigned point) {
   if (!isUsed(root, operand))
     return Value();
-  if (llvm::any_of(
-          border, [&](const Guard &guard) { return guard.operand == operand; }))
+  // A single point is inside.
+  if (width > 1 && llvm::any_of(border, [&](const Guard &guard) {
+        return guard.operand == operand;
+      }))
     return loadClamped(builder, operand, point);
   AffineMap map = root.getIndexingMapsArray()[operand];
   SmallVector<Value> at = pointIndices(point);
@@ -197,13 +206,13 @@ SmallVector<Value> NestTile::compute(OpBuilder &builder, unsigned point,
       emitBody(builder, root, args, pointIndices(point), lanes, width);
   if (inside.all())
     return results;
-  SmallVector<bool> lanesOf;
+  SmallVector<bool> takesPart;
   for (unsigned lane = 0; lane < width; ++lane)
-    lanesOf.push_back(inside.test(lane));
+    takesPart.push_back(inside.test(lane));
   Value mask = arith::ConstantOp::create(
       builder, root.getLoc(),
       DenseElementsAttr::get(VectorType::get({width}, builder.getI1Type()),
-                             lanesOf));
+                             takesPart));
   for (auto [result, output] : llvm::zip_equal(results, outputs))
     result =
         arith::SelectOp::create(builder, root.getLoc(), mask, result, output);

@@ -24,8 +24,7 @@ namespace cornu::codegen {
 void generalizeOps(mlir::RewriterBase &rewriter, mlir::func::FuncOp kernel);
 
 /// Removes padded buffers: a window reduction skips the positions outside
-/// where the padding is neutral, other readers select; a scatter into a padded
-/// buffer of which a part is kept skips the rest.
+/// where the padding is neutral, other readers select.
 void removePadding(mlir::RewriterBase &rewriter, mlir::func::FuncOp kernel);
 
 /// Computes elementwise producers where they are used.

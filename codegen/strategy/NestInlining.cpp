@@ -132,12 +132,6 @@ inlineInto(RewriterBase &rewriter, linalg::GenericOp consumer, unsigned operand,
     ArrayRef<int64_t> triples = attr.asArrayRef();
     for (size_t g = 0; g + 2 < triples.size(); g += 3) {
       unsigned guarded = triples[g], dim = triples[g + 1];
-      if (guarded >= consumer.getNumDpsInputs()) {
-        guards.append(
-            {int64_t(fused.numInputs()) + guarded - consumer.getNumDpsInputs(),
-             dim, triples[g + 2]});
-        continue;
-      }
       if (guarded != operand) {
         guards.append({fromConsumer[guarded], dim, triples[g + 2]});
         continue;

@@ -348,7 +348,7 @@ static bool selectOperand(RewriterBase &rewriter, linalg::GenericOp op,
 //===----------------------------------------------------------------------===//
 
 /// The view is written once, then the buffer is read.
-static void removePaddingOf(RewriterBase &rewriter, Padded padded) {
+static void removePadding(RewriterBase &rewriter, Padded padded) {
   linalg::GenericOp writer;
   for (Operation *user : padded.view->getUsers()) {
     auto generic = dyn_cast<linalg::GenericOp>(user);
@@ -437,7 +437,7 @@ void removePadding(RewriterBase &rewriter, func::FuncOp kernel) {
     auto padded = matchPadded(alloc);
     if (!padded)
       continue;
-    removePaddingOf(rewriter, *padded);
+    removePadding(rewriter, *padded);
     if (padded->view->use_empty())
       rewriter.eraseOp(padded->view);
   }

@@ -37,16 +37,22 @@ static Value uncast(Value memref) {
 /// True if `part` is another one in each iteration of `loop`: one offset is the
 /// loop's index, or a constant and the index.
 static bool movesWith(memref::SubViewOp part, scf::ForOp loop) {
-  return llvm::any_of(part.getOffsets(), [&](Value offset) {
-    if (offset == loop.getInductionVar())
-      return true;
-    Operation *op = offset.getDefiningOp();
+  auto moves = [&](OpFoldResult offset) {
+    auto value = dyn_cast<Value>(offset);
+    if (!value || value == loop.getInductionVar())
+      return bool(value);
+    Operation *op = value.getDefiningOp();
     return isa_and_nonnull<arith::AddIOp, arith::SubIOp>(op) &&
            llvm::count(op->getOperands(), loop.getInductionVar()) == 1 &&
            llvm::any_of(op->getOperands(), [](Value operand) {
              return operand.getDefiningOp<arith::ConstantOp>() != nullptr;
            });
-  });
+  };
+  return llvm::any_of(
+      llvm::zip_equal(part.getMixedOffsets(), part.getStaticSizes()),
+      [&](auto axis) {
+        return moves(std::get<0>(axis)) && std::get<1>(axis) == 1;
+      });
 }
 
 namespace {
@@ -108,6 +114,8 @@ bool CarriedState::isLegal() {
   for (Operation *op : Accesses(sequence, loop.getBody()).ops) {
     if (!mayWrite(op, sequence, symbols))
       continue;
+    if (op->getNumRegions() != 0)
+      return false;
     for (Value operand : op->getOperands())
       if (isa<MemRefType>(operand.getType()) && rootOf(operand) == sequence &&
           uncast(operand) != part)
@@ -115,7 +123,8 @@ bool CarriedState::isLegal() {
   }
   // The last state is as it was when it is read.
   Operation *last = Accesses(state.getResult(), loop->getBlock()).last();
-  return sequence != state.getResult() && isOnlyRead(state, loop, last) &&
+  return loop.isDefinedOutsideOfLoop(sequence) &&
+         sequence != state.getResult() && isOnlyRead(state, loop, last) &&
          isOnlyRead(sequence, loop, last) &&
          allowsLayout(state, carriedType(), symbols);
 }
@@ -124,12 +133,12 @@ bool CarriedState::isLegal() {
 MemRefType CarriedState::carriedType() {
   MemRefType type = state.getType();
   auto [strides, offset] = type.getStridesAndOffset();
-  auto [others, other] =
+  auto [partStrides, partOffset] =
       cast<MemRefType>(copy.getSource().getType()).getStridesAndOffset();
-  for (auto [stride, otherStride] : llvm::zip_equal(strides, others))
-    if (stride != otherStride)
+  for (auto [stride, partStride] : llvm::zip_equal(strides, partStrides))
+    if (stride != partStride)
       stride = ShapedType::kDynamic;
-  if (offset != other)
+  if (offset != partOffset)
     offset = ShapedType::kDynamic;
   return MemRefType::get(
       type.getShape(), type.getElementType(),
@@ -144,7 +153,11 @@ void CarriedState::replaceInitialCopy() {
       initial.getSource().getType() != state.getType())
     return;
   Value source = initial.getSource();
-  if (!isOnlyRead(state, initial, accesses.last()) ||
+  Operation *definition = source.getDefiningOp();
+  bool isKnown = rootOf(source) == source &&
+                 (!definition || (definition->getBlock() == state->getBlock() &&
+                                  definition->isBeforeInBlock(state)));
+  if (!isKnown || !isOnlyRead(state, initial, accesses.last()) ||
       !isOnlyRead(rootOf(source), initial, accesses.last()))
     return;
   initial.erase();

@@ -96,7 +96,9 @@ static SmallVector<PartCopy> partCopies(func::FuncOp kernel) {
   SmallVector<PartCopy> copies;
   for (auto op : kernel.getOps<linalg::GenericOp>()) {
     std::optional<PartCopy> copy = asPartCopy(op);
-    if (copy && llvm::all_of(copy->whole.getUsers(), [&](Operation *user) {
+    // What the kernel computes itself is not there before.
+    if (copy && !kernel.getArgAttr(copy->from.getArgNumber(), kOutputAttr) &&
+        llvm::all_of(copy->whole.getUsers(), [&](Operation *user) {
           auto other = dyn_cast<memref::SubViewOp>(user);
           return isa<memref::DimOp>(user) || user == copy->part ||
                  (other && areDisjoint(copy->part, other));
@@ -278,17 +280,17 @@ bool PartPlacement::place(memref::AllocOp whole, PartCopy copy) {
                                         copy.part.getMixedOffsets(), sizes,
                                         copy.part.getMixedStrides());
   Operation *reshape = reshapeOf(operand);
-  Value place = reshape ? undo(reshape, allocation, part.getResult(), b) : part;
-  auto type = place ? cast<MemRefType>(place.getType()) : MemRefType();
-  if (!place || type.getShape() != allocation.getType().getShape() ||
+  Value view = reshape ? undo(reshape, allocation, part.getResult(), b) : part;
+  auto type = view ? cast<MemRefType>(view.getType()) : MemRefType();
+  if (!view || type.getShape() != allocation.getType().getShape() ||
       !allowsLayout(allocation, type, symbols)) {
-    if (place && place != part)
-      place.getDefiningOp()->erase();
+    if (view && view != part)
+      view.getDefiningOp()->erase();
     part->erase();
     return false;
   }
   setLayout(allocation, type);
-  allocation.getResult().replaceAllUsesWith(place);
+  allocation.getResult().replaceAllUsesWith(view);
   allocation.erase();
   return true;
 }

@@ -37,7 +37,7 @@ llvm::SmallVector<Phase> phasesOf(const WindowAxis &axis);
 
 /// Computes the positions of every combination of phases, one for each
 /// dimension of `axes` (dimensions 1, 2, ... of `tensor`), into their part of
-/// `tensor`, which is zero before: `compute(phases, part)`.
+/// `tensor`: `compute(phases, part)` adds to a part that is zero.
 mlir::Value
 inPhases(KernelLowering &kernel, mlir::Location loc,
          llvm::ArrayRef<WindowAxis> axes, mlir::Value tensor,

@@ -10,7 +10,7 @@
 //          -> (n, oh, ow, c), reduction in kh, kw} { arith.maximumf }
 //
 // The gradient is a sum over taps for each phase of positions (Phases.h). Where
-// windows tile the input, all taps of a window are written at once, a map
+// windows do not overlap, all taps of a window are written at once, a map
 // whose output is indexed as %p is above. The gradient of max_pool first finds
 // the number of the tap where each window has its first maximum.
 //
@@ -89,6 +89,13 @@ public:
       kinds[firstTap() + d] = IteratorType::reduction;
     return kinds;
   }
+  /// True if all windows lie within the input, and no position in two.
+  bool areDisjoint() {
+    for (unsigned d = 0; d < rank(); ++d)
+      if (window[d] > strides[d] || low[d] != 0 || high[d] != 0)
+        return false;
+    return true;
+  }
   /// True if every position of the input lies in exactly one window.
   bool areTiles() {
     for (unsigned d = 0; d < rank(); ++d)
@@ -115,8 +122,8 @@ public:
   /// Adds up, at every position of the input, the terms of the windows that it
   /// lies in, into `target`.
   Value giveBack(Value target, ArrayRef<Operand> operands, Term term) {
-    if (areTiles())
-      return giveToTiles(target, operands, term);
+    if (areDisjoint())
+      return giveToWindows(target, operands, term);
     SmallVector<WindowAxis> axes;
     for (unsigned d = 0; d < rank(); ++d)
       axes.push_back(
@@ -127,7 +134,14 @@ public:
                     });
   }
 
-  Value giveToTiles(Value target, ArrayRef<Operand> operands, Term term) {
+  /// Windows that share no position write to all of theirs; what lies in none
+  /// is zero.
+  Value giveToWindows(Value target, ArrayRef<Operand> operands, Term term) {
+    const bool isWhole = areTiles();
+    if (!isWhole) {
+      Value zero = kernel.constant(loc, elementType(target), 0);
+      target = kernel.fill(loc, zero, target);
+    }
     Nest nest(kernel, loc, sizes);
     SmallVector<Value> elements;
     for (const Operand &operand : operands)
@@ -136,7 +150,11 @@ public:
     SmallVector<IteratorType> kinds(sizes.size(), IteratorType::parallel);
     return nest.finish(
         target, positions(nest), kinds,
-        [&](OpBuilder &, ValueRange) { return SmallVector<Value>{value}; })[0];
+        [&](OpBuilder &body, ValueRange present) -> SmallVector<Value> {
+          if (isWhole)
+            return {value};
+          return {arith::AddFOp::create(body, loc, present[0], value)};
+        })[0];
   }
 
   Value givePhase(Value part, ArrayRef<Phase> phases,

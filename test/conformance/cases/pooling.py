@@ -22,6 +22,14 @@ for kind in ("Max", "Average"):
     pool(f"{short}_pooling2d_first", (3, 7, 8), two, 2, data_format=FIRST)
     pool(f"{short}_pooling2d_wide", (6, 6, 37), two, 2)
 
+    # Windows over the border along the lanes of vectors: images narrower than a
+    # window, a last vector of one lane, taps that no position has; windows apart.
+    for size, channels, window, stride, padding in (
+            (2, 5, 7, 1, "same"), (9, 1, 3, 1, "same"), (17, 1, 3, 1, "same"), (4, 1, 7, 1, "same"), (3, 3, 8, 2, "same"),
+            (13, 2, 2, 2, "valid"), (28, 1, 8, 8, "valid"), (11, 3, 2, 3, "valid"), (11, 3, 2, 3, "same")):
+        pool(f"{short}_border_{size}_{channels}_{window}_{stride}_{padding}", (size, size, channels), two, window, strides=stride, padding=padding)
+    pool(f"{short}_border_1d", (4, 1), one, 7, strides=1, padding="same")
+
     for rank, shape in [(1, (7, 5)), (2, (5, 6, 3))]:
         cls = f"Global{kind}Pooling{rank}D"
         name = f"global_{short}_pooling{rank}d"
