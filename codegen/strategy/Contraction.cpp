@@ -197,8 +197,6 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
   int64_t mcMost = std::max<int64_t>(l2 / 2 / step, fewest);
   // Multiply-adds that make a task worth starting: some microseconds.
   constexpr int64_t kTaskWork = 1 << 18;
-  // With few multiply-adds for each element that is moved.
-  constexpr int64_t kLeastSplitDepthwise = 50000;
   bool isNear = !blocking.packRight && !leftRunsAcross(op, *form) &&
                 rightBytes <= target.l2Bytes / 2;
   int64_t taskRows = std::max(kTaskWork / std::max<int64_t>(steps * lane, 1),
@@ -242,12 +240,6 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
     // it can, and still have few border rows.
     blocking.nc = std::min(lane, 4 * lanes);
     blocking.mc = std::clamp<int64_t>(l2 / 8 / (blocking.nc * bytes), 1, rows);
-    // One small sample is two tasks: the other core has half of what it reads
-    // in its caches already.
-    int64_t row = form->extents[form->rows.back()];
-    if (lane == blocking.nc && !ShapedType::isDynamic(row) && row < sample &&
-        sample <= blocking.mc && sample * steps * lane >= kLeastSplitDepthwise)
-      blocking.mc = llvm::alignTo(llvm::divideCeil(sample, 2), row);
   }
 
   if (form->sharedLane) {
@@ -292,7 +284,7 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
     blocking.winograd =
         chooseWinograd(op.getContext(), *window, blocking.mr, target);
   // A fork and join costs a few microseconds; so much is done in ten.
-  blocking.serial = form->sharedLane ? kLeastSplitDepthwise : 200000;
+  blocking.serial = 200000;
   return Attribute(blocking.get(op.getContext()));
 }
 
