@@ -67,7 +67,7 @@ Value loadElements(OpBuilder &builder, Location loc, linalg::GenericOp op,
   for (unsigned n = std::min(1u, count - 1); n < count; ++n) {
     Value next = n == 0 ? result : load(n);
     SmallVector<int64_t> mask(n + 1 == count ? width : loads.width, 0);
-    for (auto [lane, offset] : llvm::enumerate(loads.offsets)) {
+    for (auto [lane, offset] : llvm::enumerate(offsets)) {
       unsigned owner = ownerOf(offset);
       int64_t at = offset - loads.firsts[owner];
       if (owner == n)

@@ -84,7 +84,6 @@ ShuffledLoads shuffledLoads(ArrayRef<int64_t> offsets) {
                                   llvm::bit_floor(uint64_t(span)));
   for (int64_t at = 0; at < span; at += loads.width)
     loads.firsts.push_back(low + std::min(at, span - loads.width));
-  loads.offsets.assign(offsets.begin(), offsets.end());
   return loads;
 }
 

@@ -66,9 +66,8 @@ LaneAccess laneAccess(mlir::linalg::GenericOp op, unsigned operand,
 /// elements, counted from the element of lane 0. All lie between elements that
 /// lanes read, so that nothing outside the operand is touched.
 struct ShuffledLoads {
-  unsigned width;                     ///< elements of each vector
-  llvm::SmallVector<int64_t> firsts;  ///< ascending
-  llvm::SmallVector<int64_t> offsets; ///< the element of each lane
+  unsigned width;                    ///< elements of each vector
+  llvm::SmallVector<int64_t> firsts; ///< ascending
 };
 
 /// The element of each lane, counted from that of lane 0; none where it is not

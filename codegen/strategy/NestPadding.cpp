@@ -379,11 +379,7 @@ static void removePadding(RewriterBase &rewriter, Padded padded) {
   auto viewType = padded.view.getType();
   auto innerType =
       MemRefType::get(viewType.getShape(), viewType.getElementType());
-  bool isCopy = writer.getNumDpsInputs() == 1 &&
-                writer.getIndexingMapsArray()[0].isIdentity() &&
-                writer.getIndexingMapsArray()[1].isIdentity() &&
-                writer.getBody()->getTerminator()->getOperand(0) ==
-                    writer.getBody()->getArgument(0);
+  bool isCopy = linalg::isaCopyOpInterface(writer);
   Value source;
   if (isCopy) {
     source = writer->getOperand(0);

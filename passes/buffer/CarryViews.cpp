@@ -158,7 +158,7 @@ void CarriedState::replaceInitialCopy() {
                  (!definition || (definition->getBlock() == state->getBlock() &&
                                   definition->isBeforeInBlock(state)));
   if (!isKnown || !isOnlyRead(state, initial, accesses.last()) ||
-      !isOnlyRead(rootOf(source), initial, accesses.last()))
+      !isOnlyRead(source, initial, accesses.last()))
     return;
   initial.erase();
   state.getResult().replaceAllUsesWith(source);

@@ -12,6 +12,20 @@ using namespace mlir;
 
 namespace cornu::buffer {
 
+MemRefType collapsedType(MemRefType source,
+                         ArrayRef<ReassociationIndices> groups) {
+  if (!memref::CollapseShapeOp::isGuaranteedCollapsible(source, groups))
+    return {};
+  return memref::CollapseShapeOp::computeCollapsedType(source, groups);
+}
+
+MemRefType expandedType(MemRefType source, ArrayRef<int64_t> shape,
+                        ArrayRef<ReassociationIndices> groups) {
+  FailureOr<MemRefType> expanded =
+      memref::ExpandShapeOp::computeExpandedType(source, shape, groups);
+  return succeeded(expanded) ? *expanded : MemRefType();
+}
+
 /// The type of `view` if what it is a view of had the type `source`; null if
 /// there is no such view.
 static MemRefType typeOfView(Operation *view, MemRefType source) {
@@ -23,17 +37,11 @@ static MemRefType typeOfView(Operation *view, MemRefType source) {
     return memref::SubViewOp::inferRankReducedResultType(
         type.getShape(), source, part.getStaticOffsets(), part.getStaticSizes(),
         part.getStaticStrides());
-  if (auto collapse = dyn_cast<memref::CollapseShapeOp>(view)) {
-    auto groups = collapse.getReassociationIndices();
-    if (!memref::CollapseShapeOp::isGuaranteedCollapsible(source, groups))
-      return {};
-    return memref::CollapseShapeOp::computeCollapsedType(source, groups);
-  }
-  if (auto expand = dyn_cast<memref::ExpandShapeOp>(view)) {
-    FailureOr<MemRefType> expanded = memref::ExpandShapeOp::computeExpandedType(
-        source, type.getShape(), expand.getReassociationIndices());
-    return succeeded(expanded) ? *expanded : MemRefType();
-  }
+  if (auto collapse = dyn_cast<memref::CollapseShapeOp>(view))
+    return collapsedType(source, collapse.getReassociationIndices());
+  if (auto expand = dyn_cast<memref::ExpandShapeOp>(view))
+    return expandedType(source, type.getShape(),
+                        expand.getReassociationIndices());
   return {};
 }
 

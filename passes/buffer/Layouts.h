@@ -12,10 +12,20 @@
 #ifndef CORNU_PASSES_BUFFER_LAYOUTS_H
 #define CORNU_PASSES_BUFFER_LAYOUTS_H
 
+#include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/SymbolTable.h"
 
 namespace cornu::buffer {
+
+/// The type of a collapsed or expanded view of `source`; null if its layout has
+/// none.
+mlir::MemRefType
+collapsedType(mlir::MemRefType source,
+              llvm::ArrayRef<mlir::ReassociationIndices> groups);
+mlir::MemRefType
+expandedType(mlir::MemRefType source, llvm::ArrayRef<int64_t> shape,
+             llvm::ArrayRef<mlir::ReassociationIndices> groups);
 
 /// True if all that uses `memref`, in kernels too, can do so with `type`, which
 /// differs in its layout alone.

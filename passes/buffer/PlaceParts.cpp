@@ -22,7 +22,6 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/IR/Dominance.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/BitVector.h"
@@ -68,13 +67,7 @@ static bool areDisjoint(memref::SubViewOp a, memref::SubViewOp b) {
 /// The part of an argument that `copy` fills with another argument, if that is
 /// all it does.
 static std::optional<PartCopy> asPartCopy(linalg::GenericOp op) {
-  if (op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 ||
-      op.getNumParallelLoops() != op.getNumLoops() ||
-      !llvm::all_of(op.getIndexingMapsArray(),
-                    [](AffineMap map) { return map.isIdentity(); }))
-    return std::nullopt;
-  Block *body = op.getBody();
-  if (body->getTerminator()->getOperand(0) != body->getArgument(0))
+  if (!linalg::isaCopyOpInterface(op))
     return std::nullopt;
   PartCopy copy{op, dyn_cast<BlockArgument>(op.getDpsInputs()[0]),
                 BlockArgument(),
@@ -132,18 +125,20 @@ static Value undo(Operation *reshape, memref::AllocOp allocation,
                   TypedValue<MemRefType> part, OpBuilder &b) {
   if (auto collapse = dyn_cast<memref::CollapseShapeOp>(reshape)) {
     auto groups = collapse.getReassociationIndices();
-    FailureOr<MemRefType> expanded = memref::ExpandShapeOp::computeExpandedType(
-        part.getType(), allocation.getType().getShape(), groups);
-    if (failed(expanded))
-      return {};
-    return memref::ExpandShapeOp::create(b, allocation.getLoc(), *expanded,
-                                         part, groups,
-                                         allocation.getMixedSizes());
+    MemRefType type =
+        expandedType(part.getType(), allocation.getType().getShape(), groups);
+    return type ? memref::ExpandShapeOp::create(b, allocation.getLoc(), type,
+                                                part, groups,
+                                                allocation.getMixedSizes())
+                      .getResult()
+                : Value();
   }
   auto groups = cast<memref::ExpandShapeOp>(reshape).getReassociationIndices();
-  if (!memref::CollapseShapeOp::isGuaranteedCollapsible(part.getType(), groups))
-    return {};
-  return memref::CollapseShapeOp::create(b, allocation.getLoc(), part, groups);
+  return collapsedType(part.getType(), groups)
+             ? memref::CollapseShapeOp::create(b, allocation.getLoc(), part,
+                                               groups)
+                   .getResult()
+             : Value();
 }
 
 /// The value that a size was allocated with, if it is that of an allocation, by
@@ -162,31 +157,6 @@ static Value allocatedSize(memref::DimOp op) {
     memref = collapse.getSrc();
   }
   return {};
-}
-
-/// Moves an allocation and what its sizes are computed from before `op`; false
-/// if they are not known there.
-static bool moveBefore(memref::AllocOp allocation, Operation *op) {
-  DominanceInfo dominance(op->getParentOfType<func::FuncOp>());
-  llvm::SetVector<Operation *> moved;
-  std::function<bool(Value)> isKnown = [&](Value value) {
-    if (dominance.properlyDominates(value, op))
-      return true;
-    Operation *definition = value.getDefiningOp();
-    if (!definition || definition->getBlock() != op->getBlock() ||
-        !isPure(definition) ||
-        !llvm::all_of(definition->getOperands(), isKnown))
-      return false;
-    moved.insert(definition);
-    return true;
-  };
-  if (!llvm::all_of(allocation->getOperands(), isKnown))
-    return false;
-  for (Operation *definition : moved)
-    definition->moveBefore(op);
-  if (op->isBeforeInBlock(allocation))
-    allocation->moveBefore(op);
-  return true;
 }
 
 namespace {
@@ -263,8 +233,11 @@ SmallVector<unsigned> PartPlacement::candidates(memref::AllocOp whole,
 bool PartPlacement::place(memref::AllocOp whole, PartCopy copy) {
   Value operand = call.getOperand(copy.from.getArgNumber());
   memref::AllocOp allocation = allocationOf(operand);
-  if (!allocation || !moveBefore(whole, allocation))
+  if (!allocation || !moveBefore(whole->getOperands(), allocation,
+                                 [](Operation *op) { return isPure(op); }))
     return false;
+  if (allocation->isBeforeInBlock(whole))
+    whole->moveBefore(allocation);
   SmallVector<OpFoldResult> sizes = copy.part.getMixedSizes(),
                             wholeSizes = whole.getMixedSizes();
   for (auto [d, size] : llvm::enumerate(sizes)) {

@@ -23,7 +23,6 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/IR/Dominance.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "mlir/Pass/Pass.h"
@@ -124,9 +123,6 @@ private:
   void forward(memref::CopyOp copy);
   /// Lets the outputs of a call take the memory of its operands.
   void overwrite(func::CallOp call);
-  /// Moves what `target` is a view of, and the view, before `allocation`;
-  /// false if it is not known there.
-  bool moveBefore(Value target, memref::AllocOp allocation);
   /// True if `call` may read `in` and write `out` in one memory: all views of
   /// both among its operands are one of each, and the kernel allows it.
   bool mayShare(Operation *call, Value in, Value out);
@@ -159,7 +155,7 @@ bool Placement::mayShare(Operation *op, Value in, Value out) {
 
 /// True if all uses of the allocation are as well with the layout of `type`:
 /// as are casts to a type that leaves the layout open.
-static bool allowsLayout(memref::AllocOp allocation, MemRefType type) {
+static bool hasOpenLayout(memref::AllocOp allocation, MemRefType type) {
   return llvm::all_of(allocation->getUsers(), [&](Operation *user) {
     if (auto cast = dyn_cast<memref::CastOp>(user))
       return memref::CastOp::areCastCompatible(type, cast.getType());
@@ -175,7 +171,7 @@ Value Placement::viewAs(Value target, memref::AllocOp allocation) {
     return target;
   if (from.getElementType() != type.getElementType())
     return {};
-  if (from.getShape() == type.getShape() && allowsLayout(allocation, from))
+  if (from.getShape() == type.getShape() && hasOpenLayout(allocation, from))
     return target;
   if (!from.getLayout().isIdentity() || !isWhole(target))
     return {};
@@ -192,27 +188,6 @@ Value Placement::viewAs(Value target, memref::AllocOp allocation) {
   }
   return memref::ReinterpretCastOp::create(
       builder, loc, type, target, builder.getIndexAttr(0), sizes, strides);
-}
-
-bool Placement::moveBefore(Value target, memref::AllocOp allocation) {
-  DominanceInfo dominance(entry);
-  SmallVector<Operation *> moved;
-  std::function<bool(Value)> known = [&](Value value) {
-    if (dominance.properlyDominates(value, allocation))
-      return true;
-    Operation *op = value.getDefiningOp();
-    if (!isa_and_nonnull<ViewLikeOpInterface>(op) ||
-        op->getBlock() != allocation->getBlock() ||
-        !llvm::all_of(op->getOperands(), known))
-      return false;
-    moved.push_back(op);
-    return true;
-  };
-  if (!known(target))
-    return false;
-  for (Operation *op : moved)
-    op->moveBefore(allocation);
-  return true;
 }
 
 /// What an op is called in a reason.
@@ -235,7 +210,8 @@ void Placement::forward(memref::CopyOp copy) {
   if (allocation->getBlock() != copy->getBlock())
     return keep("the source is not computed beside the copy");
   if (allocation == targetRoot.getDefiningOp() ||
-      !moveBefore(target, allocation))
+      !moveBefore(target, allocation,
+                  [](Operation *op) { return isa<ViewLikeOpInterface>(op); }))
     return keep("the target comes later than the source");
 
   Block *block = copy->getBlock();

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Dominance.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "passes/buffer/Buffer.h"
@@ -105,6 +106,27 @@ bool mayWrite(Operation *op, Value root, SymbolTable &symbols) {
     return WalkResult::advance();
   });
   return result.wasInterrupted();
+}
+
+bool moveBefore(ValueRange values, Operation *point,
+                llvm::function_ref<bool(Operation *)> isMovable) {
+  DominanceInfo dominance(point->getParentOfType<func::FuncOp>());
+  llvm::SetVector<Operation *> moved;
+  std::function<bool(Value)> isKnown = [&](Value value) {
+    if (dominance.properlyDominates(value, point))
+      return true;
+    Operation *op = value.getDefiningOp();
+    if (!op || op->getBlock() != point->getBlock() || !isMovable(op) ||
+        !llvm::all_of(op->getOperands(), isKnown))
+      return false;
+    moved.insert(op);
+    return true;
+  };
+  if (!llvm::all_of(values, isKnown))
+    return false;
+  for (Operation *op : moved)
+    op->moveBefore(point);
+  return true;
 }
 
 bool isWhole(Value memref) {

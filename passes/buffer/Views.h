@@ -33,6 +33,12 @@ public:
 bool mayWrite(mlir::Operation *op, mlir::Value root,
               mlir::SymbolTable &symbols);
 
+/// Moves what `values` are computed from before `point`, in its block, where it
+/// consists of ops that `isMovable` allows; false if `values` are not known
+/// there all the same.
+bool moveBefore(mlir::ValueRange values, mlir::Operation *point,
+                llvm::function_ref<bool(mlir::Operation *)> isMovable);
+
 /// True if `memref` sees all of its root's elements, in the same order.
 bool isWhole(mlir::Value memref);
 

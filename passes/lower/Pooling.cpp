@@ -99,10 +99,9 @@ public:
   /// True if every position of the input lies in exactly one window.
   bool areTiles() {
     for (unsigned d = 0; d < rank(); ++d)
-      if (window[d] != strides[d] || low[d] != 0 || high[d] != 0 ||
-          input.getDimSize(d + 1) % window[d] != 0)
+      if (window[d] != strides[d] || input.getDimSize(d + 1) % window[d] != 0)
         return false;
-    return true;
+    return areDisjoint();
   }
   Sizes outputShape() {
     Sizes shape(sizes.begin(), sizes.begin() + 1 + rank());
