@@ -106,6 +106,10 @@ void NestEmitter::emitTileLoop(OpBuilder &builder) {
   });
 }
 
+/// What is unrolled at a border stays less than this, in vectors for each row
+/// of a tile: two borders of windows of a hundred taps.
+static constexpr int64_t kMostBorderVectors = 512;
+
 /// True if vectors along the lanes may reach over the border: where each lane
 /// stands, and what it reads, is known when the loops of the guards are
 /// unrolled.
@@ -115,11 +119,9 @@ bool NestEmitter::canMask(ArrayRef<Guard> atBorder, ArrayRef<Guard> others) {
   if (nest.strategy.getKind() != NestKind::Reduce || width == 1 || !extent ||
       constantOf(range.lower) != 0)
     return false;
-  // What is unrolled stays short.
   auto [low, high] = interior(atBorder, lanes.loop, sizesOf(ranges));
   int64_t step = width / lanes.runLength();
-  if (llvm::divideCeil(*extent - (high - low), step) > 3)
-    return false;
+  int64_t unrolled = llvm::divideCeil(*extent - (high - low), step) + 1;
   // A lane that does not take part still reads: clamped where it is guarded,
   // and nothing else may leave its operand with it.
   llvm::SmallDenseSet<unsigned> guarded, taps;
@@ -129,14 +131,18 @@ bool NestEmitter::canMask(ArrayRef<Guard> atBorder, ArrayRef<Guard> others) {
       if (coefficient && static_cast<int>(loop) != lanes.loop)
         taps.insert(loop);
   }
-  for (unsigned tap : taps)
-    if (!isReduction(tap) || static_cast<int>(tap) == tileLoop ||
+  for (unsigned tap : taps) {
+    std::optional<int64_t> count = staticExtent(ranges[tap]);
+    if (!isReduction(tap) || static_cast<int>(tap) == tileLoop || !count ||
         !constantOf(ranges[tap].lower) ||
-        staticExtent(ranges[tap]).value_or(INT64_MAX) > 8 ||
         llvm::any_of(others, [&](const Guard &guard) {
           return guard.coefficients[tap] != 0;
         }))
       return false;
+    unrolled *= *count;
+  }
+  if (unrolled > kMostBorderVectors)
+    return false;
   for (unsigned i = 0; i < op.getNumDpsInputs(); ++i)
     for (AffineExpr index : op.getIndexingMapsArray()[i].getResults())
       if (!guarded.contains(i) && index.isFunctionOfDim(lanes.loop) &&

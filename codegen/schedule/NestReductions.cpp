@@ -39,12 +39,12 @@ Carried NestEmitter::reductionLoops(
   unsigned loop = loops.front();
   NestRange range =
       guardedRange(builder, loc, guards, loop, ranges[loop], indices);
-  // 8 iterations of the innermost loop, of the others only where lanes reach
-  // over the border.
+  // 8 iterations of the innermost loop, none of the others; all where lanes
+  // reach over the border.
   bool isAtBorder = llvm::any_of(border, [&](const Guard &guard) {
     return guard.coefficients[loop] != 0;
   });
-  unsigned unroll = loops.size() == 1 || isAtBorder ? 8 : 1;
+  unsigned unroll = isAtBorder ? UINT_MAX : loops.size() == 1 ? 8 : 1;
   return stepThrough(
       builder, loc, range, {1}, unroll, carried,
       [&](OpBuilder &inner, Value index, unsigned, ValueRange args) {

@@ -26,9 +26,11 @@ for kind in ("Max", "Average"):
     # window, a last vector of one lane, taps that no position has; windows apart.
     for size, channels, window, stride, padding in (
             (2, 5, 7, 1, "same"), (9, 1, 3, 1, "same"), (17, 1, 3, 1, "same"), (4, 1, 7, 1, "same"), (3, 3, 8, 2, "same"),
-            (13, 2, 2, 2, "valid"), (28, 1, 8, 8, "valid"), (11, 3, 2, 3, "valid"), (11, 3, 2, 3, "same")):
+            (40, 1, 9, 1, "same"), (13, 2, 2, 2, "valid"), (28, 1, 8, 8, "valid"), (11, 3, 2, 3, "valid"), (11, 3, 2, 3, "same")):
         pool(f"{short}_border_{size}_{channels}_{window}_{stride}_{padding}", (size, size, channels), two, window, strides=stride, padding=padding)
     pool(f"{short}_border_1d", (4, 1), one, 7, strides=1, padding="same")
+    pool(f"{short}_border_1d_wide", (100, 1), one, 16, strides=2, padding="same")
+    pool(f"{short}_border_1d_wider", (60, 2), one, 41, strides=1, padding="same")
 
     for rank, shape in [(1, (7, 5)), (2, (5, 6, 3))]:
         cls = f"Global{kind}Pooling{rank}D"

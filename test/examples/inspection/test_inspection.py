@@ -92,6 +92,8 @@ STACKS = {
                           ("MaxPooling2D", {"pool_size": 2}), ("Conv2D", {"filters": 1, "kernel_size": 5}), *HEAD]),
     "border": ((28, 28, 1), [("Conv2D", {"filters": 1, "kernel_size": 3}), ("MaxPooling2D", {"pool_size": 3, "strides": 2, "padding": "same"}),
                              ("AveragePooling2D", {"pool_size": 3, "strides": 1, "padding": "same"}), *HEAD]),
+    "wide border": ((40, 40, 1), [("Conv2D", {"filters": 1, "kernel_size": 3}), ("MaxPooling2D", {"pool_size": 9, "strides": 1, "padding": "same"}),
+                                  ("AveragePooling2D", {"pool_size": 17, "strides": 2, "padding": "same"}), *HEAD]),
     "first": ((3, 28, 28), [("Conv2D", {"filters": 6, "kernel_size": 3, **FIRST}), ("MaxPooling2D", {"pool_size": 3, "strides": 2, **FIRST}),
                             ("AveragePooling2D", {"pool_size": 3, "strides": 1, **FIRST}), *HEAD]),
     "steps": ((20, 8), [("GRU", {"units": 24, "return_sequences": True}), ("LayerNormalization", {}), ("Dense", {"units": 30, "activation": "softmax"})]),
