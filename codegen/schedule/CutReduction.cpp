@@ -9,6 +9,7 @@
 #include "codegen/schedule/Combiners.h"
 #include "codegen/schedule/NestBuffers.h"
 #include "codegen/schedule/TaskGrid.h"
+#include "codegen/schedule/NestedGrids.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
@@ -22,7 +23,7 @@ std::optional<unsigned> reductionToCut(const Nest &nest, func::FuncOp kernel) {
   linalg::GenericOp root = nest.root;
   NestKind kind = nest.strategy.getKind();
   if ((kind != NestKind::Reduce && kind != NestKind::Fold) ||
-      root->hasAttr(kGuardsAttr) ||
+      root->hasAttr(kGuardsAttr) || enclosingGrid(root) ||
       llvm::is_contained(findCombiners(root), nullptr))
     return std::nullopt;
   // The partial results need a place.

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "codegen/schedule/NestBuffers.h"
+#include "codegen/schedule/NestedGrids.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -146,7 +147,10 @@ Value workspaceView(OpBuilder &builder, Location loc, func::FuncOp kernel,
 
 void placeBuffers(RewriterBase &rewriter, func::FuncOp kernel) {
   SmallVector<memref::AllocOp> allocs;
-  kernel.walk([&](memref::AllocOp op) { allocs.push_back(op); });
+  kernel.walk([&](memref::AllocOp op) {
+    if (!enclosingGrid(op))
+      allocs.push_back(op);
+  });
   int64_t stack = 0;
   for (memref::AllocOp alloc : allocs) {
     MemRefType type = alloc.getType();

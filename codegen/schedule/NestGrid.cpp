@@ -11,6 +11,7 @@
 #include "codegen/schedule/NestBuffers.h"
 #include "codegen/schedule/NestLoops.h"
 #include "codegen/schedule/TaskGrid.h"
+#include "codegen/schedule/NestedGrids.h"
 #include "codegen/strategy/NestFills.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -154,7 +155,7 @@ void GroupScheduler::emitRows() {
              // On the stack of the task, or of the kernel, outside any loop.
              OpBuilder buffers = builder;
              if (!isa<ParallelOp>(builder.getInsertionBlock()->getParentOp()))
-               buffers.setInsertionPointToStart(&kernel.getBody().front());
+               buffers.setInsertionPointToStart(stackBlock(stages.front()));
              makeRowBuffers(buffers, {stages, units, fills, rows});
              Value one = arith::ConstantIndexOp::create(builder, loc, 1);
              scf::ForOp::create(

@@ -1,7 +1,8 @@
 //===- Schedule.cpp - Applies the strategies of a kernel ------------------===//
 //
 // Contractions first: each absorbs the producers, padding and epilogue around
-// it. What they leave are nests.
+// it. What they leave are nests. In a kernel that is cut into blocks, all of
+// that is inside a task.
 //
 //===----------------------------------------------------------------------===//
 
@@ -9,6 +10,7 @@
 
 #include "codegen/IR/Codegen.h"
 #include "codegen/schedule/NestGrid.h"
+#include "codegen/schedule/NestedGrids.h"
 #include "codegen/schedule/contraction/Contraction.h"
 #include "codegen/strategy/Decisions.h"
 #include "codegen/strategy/Nest.h"
@@ -52,7 +54,10 @@ static LogicalResult scheduleKernel(func::FuncOp kernel) {
     chooseNests(rewriter, kernel, target);
     rememberStrategies(kernel);
   }
-  return scheduleNests(rewriter, kernel);
+  if (failed(scheduleNests(rewriter, kernel)))
+    return failure();
+  serializeNestedGrids(rewriter, kernel);
+  return success();
 }
 
 namespace {

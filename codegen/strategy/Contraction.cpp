@@ -20,6 +20,17 @@ bool isContraction(linalg::GenericOp op) {
   return ContractionForm::of(op).has_value();
 }
 
+bool isProduct(linalg::GenericOp op) {
+  auto form = ContractionForm::of(op);
+  if (!form)
+    return false;
+  bool window = llvm::any_of(op.getIndexingMapsArray(), [](AffineMap map) {
+    return !map.isProjectedPermutation();
+  });
+  return window || !form->rows.empty() || !form->columns.empty() ||
+         !form->sharedLane;
+}
+
 /// Stands for an extent that is not known: large enough that blocks are cut.
 static constexpr int64_t kManyRows = 4096;
 
@@ -283,8 +294,7 @@ FailureOr<Attribute> chooseContraction(linalg::GenericOp op,
   if (auto window = WinogradForm::of(op, *form))
     blocking.winograd =
         chooseWinograd(op.getContext(), *window, blocking.mr, target);
-  // A fork and join costs a few microseconds; so much is done in ten.
-  blocking.serial = 200000;
+  blocking.serial = kSerialWork;
   return Attribute(blocking.get(op.getContext()));
 }
 

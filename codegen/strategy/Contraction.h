@@ -22,6 +22,15 @@ namespace cornu::codegen {
 /// the product to its output, with linear index maps.
 bool isContraction(mlir::linalg::GenericOp op);
 
+/// True for a contraction that has something to keep in registers. One in which
+/// every element is used once, such as sum_j x[i, j] * y[i, j], is a reduction
+/// of rows or columns, and may share them with its neighbours.
+bool isProduct(mlir::linalg::GenericOp op);
+
+/// A kernel of fewer multiply-adds runs without the pool: a fork and join costs
+/// a few microseconds; so much is done in ten.
+inline constexpr int64_t kSerialWork = 200000;
+
 /// Rows and lanes of the accumulators in registers.
 struct RegisterTile {
   int64_t mr, nr;

@@ -123,10 +123,10 @@ static bool isEpilogueOf(linalg::GenericOp root,
   });
 }
 
-/// The loop of `next` that is row loop `loop` of `stage`: none if they are not
-/// related, failure if a dependence does not keep to the row.
-static FailureOr<std::optional<unsigned>>
-sameRow(linalg::GenericOp stage, unsigned loop, linalg::GenericOp next) {
+FailureOr<std::optional<unsigned>> relatedLoop(linalg::GenericOp stage,
+                                               unsigned loop,
+                                               linalg::GenericOp next,
+                                               bool onlyParallel) {
   std::optional<unsigned> related, hint;
   SmallVector<AffineMap> maps = stage.getIndexingMapsArray();
   SmallVector<AffineMap> nextMaps = next.getIndexingMapsArray();
@@ -142,7 +142,7 @@ sameRow(linalg::GenericOp stage, unsigned loop, linalg::GenericOp next) {
         for (auto [from, to] :
              llvm::zip(maps[i].getResults(), nextMaps[j].getResults()))
           if (plainLoop(from) == loop && plainLoop(to) &&
-              isParallel(next, *plainLoop(to)))
+              (!onlyParallel || isParallel(next, *plainLoop(to))))
             found = plainLoop(to);
       if (!dependent) {
         if (found && !hint)
@@ -188,7 +188,8 @@ static bool addStage(NestGroup &group, linalg::GenericOp next) {
     std::optional<unsigned> loop;
     bool valid = true;
     for (unsigned s = 0; s < group.stages.size() && valid; ++s) {
-      auto same = sameRow(group.stages[s], row[s], next);
+      auto same = relatedLoop(group.stages[s], row[s], next,
+                              /*onlyParallel=*/true);
       if (failed(same) || (*same && loop && *loop != **same))
         valid = false;
       else if (*same)

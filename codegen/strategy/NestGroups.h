@@ -32,6 +32,13 @@ struct NestGroup {
   unsigned numRoots() const { return llvm::count(isEpilogue, false); }
 };
 
+/// The loop of `next` that is loop `loop` of the earlier `stage`: none if they
+/// are not related, failure if a dependence does not keep to the loop, or keeps
+/// to one of `next` that is not parallel if only parallel ones will do.
+mlir::FailureOr<std::optional<unsigned>>
+relatedLoop(mlir::linalg::GenericOp stage, unsigned loop,
+            mlir::linalg::GenericOp next, bool onlyParallel);
+
 /// The groups of a block, in order. Rows of so few points that most of `lanes`
 /// lanes of a vector would be empty are not run one by one.
 llvm::SmallVector<NestGroup> groupNests(mlir::Block &block, int64_t lanes);

@@ -1,15 +1,16 @@
 //===- Strategy.cpp - Decides how a kernel is computed --------------------===//
 //
 // A kernel with a contraction keeps its other ops as they are, for the
-// contraction to absorb; any other kernel is made of nests.
+// contraction to absorb; any other kernel is made of nests. A kernel with
+// several contractions is cut into blocks first.
 //
 //===----------------------------------------------------------------------===//
 
 #include "codegen/strategy/Strategy.h"
 
 #include "codegen/IR/Codegen.h"
+#include "codegen/strategy/Blocks.h"
 #include "codegen/strategy/Contraction.h"
-#include "codegen/strategy/ContractionForm.h"
 #include "codegen/strategy/Decisions.h"
 #include "codegen/strategy/GivenStrategies.h"
 #include "codegen/strategy/Nest.h"
@@ -22,23 +23,10 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
-/// A sum of products in which every element is used once, such as
-/// sum_j x[i, j] * y[i, j], has nothing to keep in registers: it is a reduction
-/// of rows or columns, and may share them with its neighbours.
-static bool isPlainReduction(linalg::GenericOp op) {
-  auto form = ContractionForm::of(op);
-  if (!form)
-    return true;
-  bool window = llvm::any_of(op.getIndexingMapsArray(), [](AffineMap map) {
-    return !map.isProjectedPermutation();
-  });
-  return !window && form->rows.empty() && form->columns.empty() &&
-         form->sharedLane;
-}
-
 LogicalResult decideStrategies(func::FuncOp kernel) {
   Target target = Target::of(kernel);
   IRRewriter rewriter(kernel.getContext());
+  cutIntoBlocks(rewriter, kernel, target);
   bool contracts = false, decided = false;
   llvm::SmallPtrSet<Operation *, 4> written;
   kernel.walk([&](linalg::GenericOp op) {
@@ -48,7 +36,7 @@ LogicalResult decideStrategies(func::FuncOp kernel) {
       decided |= isa<NestAttr>(given);
       return;
     }
-    if (!isContraction(op) || isPlainReduction(op))
+    if (!isProduct(op))
       return;
     auto strategy = chooseContraction(op, target);
     if (failed(strategy))

@@ -130,7 +130,8 @@ private:
 /// the one elementwise op that writes it, if only `reader` reads it.
 bool Finder::absorbProducer(Value memref, Operation *reader) {
   linalg::GenericOp producer;
-  if (!isAllocation(memref) && !memref.getDefiningOp<memref::SubViewOp>())
+  // What others see has to be stored.
+  if (!isAllocation(viewSource(memref)))
     return false;
   for (OpOperand &use : memref.getUses()) {
     Operation *op = use.getOwner();
@@ -386,7 +387,12 @@ Value ContractionFusion::evaluate(OpBuilder &builder, Location loc,
       continue;
     }
     if (!producers.count(operand.get())) {
-      args.push_back(loadOperand(builder, loc, op, number, loops, lane, type));
+      // A mask has another type than what it selects.
+      VectorType own;
+      if (width > 1)
+        own = VectorType::get({width},
+                              getElementTypeOrSelf(operand.get().getType()));
+      args.push_back(loadOperand(builder, loc, op, number, loops, lane, own));
       continue;
     }
     int inputLane = -1;

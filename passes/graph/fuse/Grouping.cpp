@@ -83,8 +83,7 @@ static bool joinsEqualParts(Operation *op) {
          });
 }
 
-/// The axes of a reduction or softmax.
-static std::optional<SmallVector<int64_t>> reducedAxes(Operation *op) {
+std::optional<SmallVector<int64_t>> reducedAxes(Operation *op) {
   if (auto reduce = dyn_cast<nn::ReduceOp>(op))
     return SmallVector<int64_t>(reduce.getAxes());
   if (auto argmax = dyn_cast<nn::ArgmaxOp>(op))
@@ -191,6 +190,7 @@ Grouping::Grouping(Block &block) : block(block) {
   for (Operation &op : block.without_terminator())
     if (index.count(&op) || !isFree(&op))
       place(&op);
+  mergeChains();
 }
 
 std::optional<unsigned> Grouping::groupOf(Operation *op) const {
@@ -302,6 +302,7 @@ bool Grouping::accepts(const Group &group, Operation *op,
     if (alone.kind == GroupKind::map)
       return nn::isElementwise(op) && alone.space == group.reduced;
     return false;
+  case GroupKind::chain:
   case GroupKind::single:
   case GroupKind::outside:
     return false;
@@ -426,6 +427,7 @@ bool Grouping::absorbs(unsigned intoIndex, unsigned fromIndex,
   case GroupKind::contraction:
   case GroupKind::window:
     return isEpilogue && isPrivateMap(fromIndex, intoIndex);
+  case GroupKind::chain:
   case GroupKind::single:
   case GroupKind::outside:
     return false;

@@ -14,6 +14,9 @@
 //   sums         other reductions over    elementwise,    elementwise over the
 //                the same axes            not used        result
 //                                         elsewhere
+//   chain        contract                 -               rows or a map over
+//                                                         its result, and
+//                                                         contractions of that
 //   single       pad, concatenate, scatter, ...
 //
 // The space of a group is the shape over which it iterates, without sizes of
@@ -45,6 +48,7 @@ enum class GroupKind {
   window,
   rows,
   sums,
+  chain,
   single,
   outside, // an op that stays in the entry: read, assign, scan, reshape
 };
@@ -76,6 +80,9 @@ bool isUpdate(mlir::Operation *op);
 
 /// True for contractions and convolutions.
 bool isContraction(mlir::Operation *op);
+
+/// The axes of a reduction or softmax; none for other ops.
+std::optional<llvm::SmallVector<int64_t>> reducedAxes(mlir::Operation *op);
 
 class Grouping {
 public:
@@ -117,6 +124,13 @@ private:
   void merge(unsigned into, unsigned from);
   void absorbProducers(unsigned group, mlir::Operation *op);
   void mergeSums(unsigned group);
+  void mergeChains();
+  std::optional<unsigned> linkAfter(unsigned root,
+                                    llvm::ArrayRef<int64_t> leading) const;
+  llvm::SmallVector<unsigned>
+  contractionsAfter(unsigned from, llvm::ArrayRef<int64_t> leading) const;
+  llvm::SmallVector<unsigned>
+  contractionsBeside(unsigned chain, llvm::ArrayRef<int64_t> leading) const;
   bool absorbs(unsigned into, unsigned from, bool isEpilogue) const;
   bool isPrivateMap(unsigned from, unsigned into) const;
   void orderUpdates(llvm::DenseSet<unsigned> &updates);

@@ -1,0 +1,378 @@
+//===- BlockKernel.cpp - Cuts a kernel of several contractions ------------===//
+//
+//   codegen.parallel (%task, %worker) to %units * %blocks {
+//     %s = memref.alloc() : memref<64x128xf32>
+//     %q = memref.subview ...
+//     linalg.generic ins(%q, ...) outs(%s) ...
+//   }
+//
+// What is inside is a kernel of its own, of a known size.
+//
+//===----------------------------------------------------------------------===//
+
+#include "codegen/IR/Codegen.h"
+#include "codegen/schedule/IndexMath.h"
+#include "codegen/strategy/Blocks.h"
+#include "codegen/strategy/Contraction.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+
+namespace cornu::codegen {
+
+namespace {
+
+/// Where a task is: a point of the units, and a part of the block loop.
+struct Place {
+  SmallVector<Value> units;
+  Value start; ///< of the block; null without one
+  int64_t size = 0;
+};
+
+/// The part of a buffer that a task touches.
+struct Slice {
+  Value operand;
+  SmallVector<BlockDim> dims;
+  SmallVector<unsigned> unitOfDim;
+  Value view;
+};
+
+class BlockEmitter {
+public:
+  BlockEmitter(RewriterBase &rewriter, func::FuncOp kernel, BlockForm &form,
+               int64_t block)
+      : kernel(kernel), form(form), block(block), builder(rewriter),
+        rewriter(rewriter), loc(kernel.getLoc()) {}
+  void run();
+
+private:
+  void emitGrid(int64_t first, int64_t count, int64_t size);
+  void emitStages(const Place &place);
+  void emitSteps(Place place);
+  void emitFill(linalg::FillOp fill, const Place &place);
+  void emitStage(const BlockStage &stage, const Place &place);
+  Value slice(Value operand, ArrayRef<BlockDim> dims,
+              ArrayRef<unsigned> unitOfDim, const Place &place);
+  Value operandSlice(const BlockStage &stage, AffineMap map, Value operand,
+                     const Place &place);
+  void allocate(int64_t size);
+  const BlockStage *writerOf(Value buffer);
+  Value unitExtent(unsigned unit);
+
+  func::FuncOp kernel;
+  BlockForm &form;
+  int64_t block;
+  OpBuilder &builder;
+  RewriterBase &rewriter;
+  Location loc;
+  SmallVector<Operation *> ops; ///< stages and fills, in order
+  SmallVector<Value> extents;   ///< of the units
+  DenseMap<Value, Value> local; ///< a task's part of a private buffer
+  SmallVector<Slice> slices;    ///< views at the current place
+};
+
+} // namespace
+
+Value BlockEmitter::unitExtent(unsigned unit) {
+  const BlockStage &stage = form.stages.front();
+  linalg::GenericOp op = stage.op;
+  int64_t known = op.getStaticLoopRanges()[stage.units[unit]];
+  if (!ShapedType::isDynamic(known))
+    return arith::ConstantIndexOp::create(builder, loc, known);
+  for (OpOperand &operand : op->getOpOperands())
+    for (auto [dim, expr] :
+         llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults()))
+      if (stage.unitOf(expr) == unit)
+        return memref::DimOp::create(builder, loc, operand.get(), dim);
+  llvm_unreachable("no operand walks the loop");
+}
+
+/// The stage that writes a buffer first.
+const BlockStage *BlockEmitter::writerOf(Value buffer) {
+  for (const BlockStage &stage : form.stages)
+    if (llvm::is_contained(linalg::GenericOp(stage.op).getDpsInits(), buffer))
+      return &stage;
+  return nullptr;
+}
+
+/// New buffers for what lies between the stages, for `size` points of the
+/// block loop.
+void BlockEmitter::allocate(int64_t size) {
+  local.clear();
+  slices.clear();
+  for (Operation &op : kernel.getBody().front()) {
+    auto alloc = dyn_cast<memref::AllocOp>(op);
+    auto found = alloc ? form.buffers.find(alloc) : form.buffers.end();
+    if (found == form.buffers.end())
+      continue;
+    SmallVector<int64_t> shape;
+    for (auto [extent, dim] :
+         llvm::zip(alloc.getType().getShape(), found->second))
+      if (dim != BlockDim::unit)
+        shape.push_back(dim == BlockDim::block ? size : extent);
+    local[alloc] = memref::AllocOp::create(
+        builder, loc,
+        MemRefType::get(shape, alloc.getType().getElementType()),
+        builder.getI64IntegerAttr(64));
+  }
+}
+
+/// The part of `operand` at a place; dimensions of units are gone.
+Value BlockEmitter::slice(Value operand, ArrayRef<BlockDim> dims,
+                          ArrayRef<unsigned> unitOfDim, const Place &place) {
+  if (Value own = local.lookup(operand))
+    return own;
+  if (llvm::all_of(dims, [](BlockDim dim) { return dim == BlockDim::whole; }))
+    return operand;
+  // One view for all that touch the same part: who reads what another has
+  // written is told by the values.
+  for (const Slice &known : slices)
+    if (known.operand == operand && known.dims == dims &&
+        known.unitOfDim == unitOfDim)
+      return known.view;
+  auto type = cast<MemRefType>(operand.getType());
+  SmallVector<OpFoldResult> offsets, sizes;
+  SmallVector<OpFoldResult> strides(type.getRank(), builder.getIndexAttr(1));
+  SmallVector<int64_t> shape;
+  for (auto [i, dim] : llvm::enumerate(dims)) {
+    int64_t extent = type.getDimSize(i);
+    OpFoldResult size = builder.getIndexAttr(extent);
+    OpFoldResult offset = builder.getIndexAttr(0);
+    if (dim == BlockDim::unit) {
+      size = builder.getIndexAttr(1);
+      offset = place.units[unitOfDim[i]];
+    } else if (dim == BlockDim::block) {
+      size = builder.getIndexAttr(place.size);
+      offset = place.start;
+      shape.push_back(place.size);
+    } else {
+      if (ShapedType::isDynamic(extent))
+        size = memref::DimOp::create(builder, loc, operand, i).getResult();
+      shape.push_back(extent);
+    }
+    offsets.push_back(offset);
+    sizes.push_back(size);
+  }
+  MemRefType result = memref::SubViewOp::inferRankReducedResultType(
+      shape, type, offsets, sizes, strides);
+  Value view = memref::SubViewOp::create(builder, loc, result, operand, offsets,
+                                         sizes, strides);
+  slices.push_back({operand, SmallVector<BlockDim>(dims),
+                    SmallVector<unsigned>(unitOfDim), view});
+  return view;
+}
+
+Value BlockEmitter::operandSlice(const BlockStage &stage, AffineMap map,
+                                 Value operand, const Place &place) {
+  SmallVector<BlockDim> dims;
+  SmallVector<unsigned> unitOfDim;
+  for (AffineExpr expr : map.getResults()) {
+    std::optional<unsigned> unit = stage.unitOf(expr);
+    dims.push_back(unit                  ? BlockDim::unit
+                   : stage.isBlock(expr) ? BlockDim::block
+                                         : BlockDim::whole);
+    unitOfDim.push_back(unit.value_or(0));
+  }
+  return slice(operand, dims, unitOfDim, place);
+}
+
+void BlockEmitter::emitFill(linalg::FillOp fill, const Place &place) {
+  Value buffer = fill.getOutputs()[0];
+  const BlockStage *writer = writerOf(buffer);
+  if (!writer)
+    return; // nobody computes it
+  linalg::GenericOp op = writer->op;
+  auto number = llvm::find(op.getDpsInits(), buffer) - op.getDpsInits().begin();
+  AffineMap map = op.getIndexingMapsArray()[op.getNumDpsInputs() + number];
+  linalg::FillOp::create(builder, loc, fill.getInputs(),
+                         operandSlice(*writer, map, buffer, place));
+}
+
+/// A stage without the loops of units, over a part of the block loop.
+void BlockEmitter::emitStage(const BlockStage &stage, const Place &place) {
+  linalg::GenericOp op = stage.op;
+  unsigned numLoops = op.getNumLoops() - stage.units.size();
+  SmallVector<AffineExpr> loops(op.getNumLoops(),
+                                builder.getAffineConstantExpr(0));
+  SmallVector<utils::IteratorType> iterators;
+  for (unsigned loop = 0; loop < op.getNumLoops(); ++loop)
+    if (!llvm::is_contained(stage.units, loop)) {
+      loops[loop] = builder.getAffineDimExpr(iterators.size());
+      iterators.push_back(op.getIteratorTypesArray()[loop]);
+    }
+  SmallVector<AffineMap> maps;
+  SmallVector<Value> operands;
+  for (OpOperand &operand : op->getOpOperands()) {
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    SmallVector<AffineExpr> results;
+    for (AffineExpr expr : map.getResults())
+      if (!stage.unitOf(expr))
+        results.push_back(expr.replaceDims(loops));
+    maps.push_back(
+        AffineMap::get(numLoops, 0, results, builder.getContext()));
+    operands.push_back(isa<MemRefType>(operand.get().getType())
+                           ? operandSlice(stage, map, operand.get(), place)
+                           : operand.get());
+  }
+  ArrayRef<Value> all(operands);
+  auto result = linalg::GenericOp::create(
+      builder, op.getLoc(), all.take_front(op.getNumDpsInputs()),
+      all.drop_front(op.getNumDpsInputs()), maps, iterators);
+  result->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  IRMapping mapping;
+  op.getRegion().cloneInto(&result.getRegion(), mapping);
+  result.walk([&](linalg::IndexOp index) {
+    unsigned loop = index.getDim();
+    rewriter.setInsertionPoint(index);
+    auto unit = llvm::find(stage.units, loop);
+    if (unit != stage.units.end()) {
+      rewriter.replaceOp(index, place.units[unit - stage.units.begin()]);
+      return;
+    }
+    Value inside = linalg::IndexOp::create(
+        rewriter, loc, cast<AffineDimExpr>(loops[loop]).getPosition());
+    if (loop == stage.block)
+      inside = arith::AddIOp::create(rewriter, loc, inside, place.start);
+    rewriter.replaceOp(index, inside);
+  });
+  builder.setInsertionPointAfter(result);
+}
+
+void BlockEmitter::emitStages(const Place &place) {
+  allocate(place.size);
+  unsigned next = 0;
+  for (Operation *op : ops)
+    if (auto fill = dyn_cast<linalg::FillOp>(op))
+      emitFill(fill, place);
+    else
+      emitStage(form.stages[next++], place);
+}
+
+/// The blocks of a task, one after another. What is summed over them begins at
+/// zero before the first.
+void BlockEmitter::emitSteps(Place place) {
+  IndexMath index{builder, loc};
+  if (block == form.extent) {
+    place.start = index.constant(0);
+    place.size = block;
+    return emitStages(place);
+  }
+  slices.clear();
+  SmallVector<Operation *> inside;
+  for (Operation *op : ops) {
+    auto fill = dyn_cast<linalg::FillOp>(op);
+    const BlockStage *writer = fill ? writerOf(fill.getOutputs()[0]) : nullptr;
+    if (writer && writer->reducesBlock())
+      emitFill(fill, place);
+    else
+      inside.push_back(op);
+  }
+  std::swap(ops, inside);
+  auto steps = [&](int64_t first, int64_t end, int64_t size) {
+    if (first >= end)
+      return;
+    place.size = size;
+    if (first + size == end) {
+      place.start = index.constant(first);
+      return emitStages(place);
+    }
+    auto loop = scf::ForOp::create(builder, loc, index.constant(first),
+                                   index.constant(end), index.constant(size));
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    place.start = loop.getInductionVar();
+    emitStages(place);
+  };
+  int64_t whole = form.extent / block * block;
+  steps(0, whole, block);
+  steps(whole, form.extent, form.extent - whole);
+  std::swap(ops, inside);
+}
+
+/// Tasks for `count` blocks of `size` points from `first` on.
+void BlockEmitter::emitGrid(int64_t first, int64_t count, int64_t size) {
+  if (count == 0)
+    return;
+  IndexMath index{builder, loc};
+  Value total = index.constant(count);
+  for (Value extent : extents)
+    total = index.mul(total, extent);
+  // Points of a task in all stages.
+  int64_t points = 0;
+  for (const BlockStage &stage : form.stages) {
+    int64_t own = 1;
+    for (auto [loop, extent] : llvm::enumerate(
+             linalg::GenericOp(stage.op).getStaticLoopRanges()))
+      if (!llvm::is_contained(stage.units, loop))
+        own *= loop == stage.block && !form.isSequential
+                   ? size
+                   : std::max<int64_t>(extent, 1);
+    points += own;
+  }
+  Value large = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::uge, index.mul(total, points),
+      index.constant(kSerialWork));
+  auto grid = ParallelOp::create(builder, loc, total, large, nullptr);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(grid.getBodyBlock());
+  Place place;
+  Value rest = grid.getTask();
+  if (form.extent && !form.isSequential) {
+    Value blocks = index.constant(count);
+    place.start = index.add(index.mul(index.rem(rest, blocks), size), first);
+    place.size = size;
+    rest = index.div(rest, blocks);
+  }
+  place.units.resize(extents.size());
+  for (unsigned unit = extents.size(); unit-- > 0;) {
+    place.units[unit] = unit ? index.rem(rest, extents[unit]) : rest;
+    if (unit)
+      rest = index.div(rest, extents[unit]);
+  }
+  if (form.isSequential)
+    emitSteps(place);
+  else
+    emitStages(place);
+}
+
+void BlockEmitter::run() {
+  Block &body = kernel.getBody().front();
+  for (Operation &op : body)
+    if (isa<linalg::GenericOp, linalg::FillOp>(op))
+      ops.push_back(&op);
+  builder.setInsertionPoint(body.getTerminator());
+  for (unsigned unit = 0; unit < form.stages.front().units.size(); ++unit)
+    extents.push_back(unitExtent(unit));
+  if (!form.extent || form.isSequential) {
+    emitGrid(0, 1, block);
+  } else {
+    int64_t count = form.extent / block, rest = form.extent % block;
+    emitGrid(0, count, block);
+    emitGrid(count * block, rest ? 1 : 0, rest);
+  }
+  for (Operation *op : llvm::reverse(ops))
+    rewriter.eraseOp(op);
+  SmallVector<Operation *> dead;
+  for (Operation &op : body)
+    if (auto alloc = dyn_cast<memref::AllocOp>(op);
+        alloc && form.buffers.contains(alloc))
+      dead.push_back(alloc);
+  for (Operation *alloc : dead) {
+    for (Operation *user : llvm::make_early_inc_range(alloc->getUsers()))
+      rewriter.eraseOp(user);
+    rewriter.eraseOp(alloc);
+  }
+}
+
+bool cutIntoBlocks(RewriterBase &rewriter, func::FuncOp kernel,
+                   const Target &target) {
+  std::optional<BlockForm> form = BlockForm::of(kernel);
+  if (!form)
+    return false;
+  BlockEmitter(rewriter, kernel, *form, form->chooseBlock(target)).run();
+  return true;
+}
+
+} // namespace cornu::codegen

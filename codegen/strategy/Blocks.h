@@ -1,0 +1,68 @@
+//===- Blocks.h - Kernels of several contractions, in blocks ----*- C++ -*-===//
+//
+// Where contractions feed each other, a task takes them all for a block of what
+// they compute, so that what lies between stays in its cache:
+//
+//   s[b, h, q, k] += x[b, q, h, d] * y[b, k, h, d]
+//   p = softmax s
+//   o[b, q, h, d] += p[b, h, q, k] * v[b, k, h, d]
+//
+//   codegen.parallel (%task) { b, h, block of q: s[q, k] = ...; p; o[q, d] }
+//
+// Loops that all contractions take as their batch are `units`: a task has one
+// point of them. Of one more loop, the `block` loop, a task takes a part. Where
+// a contraction sums over it (dk[b, k, h, d] += ds[b, h, q, k] * x[b, q, h, d])
+// a task takes its blocks one after another.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef CORNU_CODEGEN_STRATEGY_BLOCKS_H
+#define CORNU_CODEGEN_STRATEGY_BLOCKS_H
+
+#include "codegen/target/Target.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace cornu::codegen {
+
+/// A generic of the kernel, and which of its loops are units and the block
+/// loop, in the same order for all.
+struct BlockStage {
+  mlir::linalg::GenericOp op;
+  llvm::SmallVector<unsigned> units;
+  std::optional<unsigned> block;
+
+  std::optional<unsigned> unitOf(mlir::AffineExpr expr) const;
+  bool isBlock(mlir::AffineExpr expr) const;
+  /// True if the stage sums over the block loop.
+  bool reducesBlock() const;
+};
+
+/// What a dimension of a buffer is walked by.
+enum class BlockDim { whole, unit, block };
+
+struct BlockForm {
+  llvm::SmallVector<BlockStage> stages;
+  /// The dimensions of each buffer that only the kernel sees.
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<BlockDim>> buffers;
+  /// The extent of the block loop; 0 without one.
+  int64_t extent = 0;
+  bool isSequential = false;
+
+  /// The form of a kernel with more than one product, or none where the
+  /// products share no loops.
+  static std::optional<BlockForm> of(mlir::func::FuncOp kernel);
+
+  /// The part of the block loop that a task takes: what is between its stages
+  /// stays in the second-level cache.
+  int64_t chooseBlock(const Target &target) const;
+};
+
+/// Cuts a kernel of several products into blocks; false where it can't be.
+bool cutIntoBlocks(mlir::RewriterBase &rewriter, mlir::func::FuncOp kernel,
+                   const Target &target);
+
+} // namespace cornu::codegen
+
+#endif // CORNU_CODEGEN_STRATEGY_BLOCKS_H

@@ -1,0 +1,180 @@
+//===- Chains.cpp - Contractions that feed each other, sample by sample ---===//
+//
+// An attention multiplies twice, and what lies between is larger than all that
+// comes in or goes out:
+//
+//   s = contract "bqhd,bkhd->bhqk" q, k
+//   p = softmax s
+//   y = contract "bhqk,bkhd->bqhd" p, v
+//
+// For each b and h it is a small task of its own. As one kernel, the scores of
+// a task stay in its cache and never come into being as a tensor. The gradients
+// are alike.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/graph/fuse/Grouping.h"
+
+using namespace mlir;
+using cornu::nn::Shape;
+
+namespace cornu::graph {
+
+/// The number of leading dimensions of the result for each of whose points
+/// the contraction is one of its own.
+static int64_t leadingBatch(nn::ContractOp op) {
+  int64_t count = 0;
+  for (char label : op.getResultLabels()) {
+    if (!op.getLhsLabels().contains(label) ||
+        !op.getRhsLabels().contains(label))
+      break;
+    ++count;
+  }
+  return count;
+}
+
+/// True if `count` leading dimensions of operand `value` are such.
+static bool isBatchOf(nn::ContractOp op, Value value, int64_t count) {
+  for (auto [operand, labels] :
+       {std::pair(op.getLhs(), op.getLhsLabels()),
+        std::pair(op.getRhs(), op.getRhsLabels())}) {
+    if (operand != value)
+      continue;
+    StringRef leading = labels.take_front(count);
+    if (!llvm::all_of(leading, [&](char label) {
+          return op.getLhsLabels().contains(label) &&
+                 op.getRhsLabels().contains(label) &&
+                 op.getResultLabels().contains(label);
+        }))
+      return false;
+  }
+  return true;
+}
+
+/// True if the results of a group of elementwise ops and reductions keep the
+/// leading dimensions of `shape`, each point for itself.
+static bool keepsLeading(const Group &group, ArrayRef<int64_t> shape) {
+  return llvm::all_of(group.ops, [&](Operation *op) {
+    ArrayRef<int64_t> result = nn::tensorType(op->getResult(0)).getShape();
+    auto axes = reducedAxes(op);
+    if (!axes && !nn::isElementwise(op) && !isa<nn::RandomUniformOp>(op))
+      return false;
+    bool reducesThem = axes && llvm::any_of(*axes, [&](int64_t axis) {
+                         return axis < static_cast<int64_t>(shape.size());
+                       });
+    return !reducesThem && result.size() >= shape.size() &&
+           result.take_front(shape.size()) == shape;
+  });
+}
+
+/// The contraction at the root of a group, or null.
+static nn::ContractOp contractionOf(const Group &group) {
+  return group.kind == GroupKind::contraction
+             ? dyn_cast<nn::ContractOp>(group.ops.front())
+             : nullptr;
+}
+
+/// The leading dimensions of what a contraction hands on, where enough tasks
+/// come of them: one per sample is too few for a small batch.
+static Shape tasksOf(nn::ContractOp root) {
+  ArrayRef<int64_t> shape = root.getType().getShape();
+  Shape leading(shape.take_front(leadingBatch(root)));
+  int64_t known = 1;
+  for (int64_t size : leading)
+    known *= ShapedType::isDynamic(size) ? 1 : size;
+  return known > 1 ? leading : Shape();
+}
+
+/// The groups between `root` and contractions that read what they make of its
+/// result, or none.
+std::optional<unsigned> Grouping::linkAfter(unsigned root,
+                                            ArrayRef<int64_t> leading) const {
+  std::optional<unsigned> link;
+  for (Operation *op : all[root].ops)
+    for (Operation *user : op->getUsers()) {
+      auto group = groupOf(user);
+      if (!group || *group == root)
+        continue;
+      // Whatever else reads the result is better off with a tensor.
+      bool isLink = (all[*group].kind == GroupKind::rows ||
+                     all[*group].kind == GroupKind::map) &&
+                    !all[*group].isLate && keepsLeading(all[*group], leading);
+      if (!isLink || (link && *link != *group))
+        return std::nullopt;
+      link = group;
+    }
+  return link;
+}
+
+/// Contractions that read results of the group, task by task.
+SmallVector<unsigned>
+Grouping::contractionsAfter(unsigned from, ArrayRef<int64_t> leading) const {
+  llvm::SetVector<unsigned> readers;
+  for (Operation *op : all[from].ops)
+    for (Value result : op->getResults())
+      for (Operation *user : result.getUsers()) {
+        auto contract = dyn_cast<nn::ContractOp>(user);
+        auto group = contract ? groupOf(user) : std::nullopt;
+        if (group && *group != from && contractionOf(all[*group]) == contract &&
+            isBatchOf(contract, result, leading.size()))
+          readers.insert(*group);
+      }
+  return readers.takeVector();
+}
+
+/// Contractions beside the chain that read a tensor which it reads too, task by
+/// task, and nothing of it.
+SmallVector<unsigned>
+Grouping::contractionsBeside(unsigned chain,
+                             ArrayRef<int64_t> leading) const {
+  llvm::SetVector<unsigned> siblings;
+  for (Operation *op : all[chain].ops)
+    for (Value operand : op->getOperands()) {
+      // What only contractions of the chain read is packed by each of them.
+      auto type = nn::tensorType(operand);
+      if (isContraction(op) || !operand.getDefiningOp() ||
+          groupOf(operand.getDefiningOp()) == chain ||
+          type.getRank() <= static_cast<int64_t>(leading.size()) ||
+          type.getShape().take_front(leading.size()) != leading)
+        continue;
+      for (Operation *user : operand.getUsers()) {
+        auto contract = dyn_cast<nn::ContractOp>(user);
+        auto group = contract ? groupOf(user) : std::nullopt;
+        if (group && *group != chain &&
+            contractionOf(all[*group]) == contract &&
+            isBatchOf(contract, operand, leading.size()))
+          siblings.insert(*group);
+      }
+    }
+  return siblings.takeVector();
+}
+
+void Grouping::mergeChains() {
+  for (unsigned root = 0; root < all.size(); ++root) {
+    nn::ContractOp contract =
+        all[root].isMerged ? nullptr : contractionOf(all[root]);
+    if (!contract)
+      continue;
+    Shape leading = tasksOf(contract);
+    if (leading.empty())
+      continue;
+    std::optional<unsigned> link = linkAfter(root, leading);
+    if (!link || !canMerge(root, *link))
+      continue;
+    SmallVector<unsigned> readers = contractionsAfter(*link, leading);
+    llvm::erase_if(readers,
+                   [&](unsigned reader) { return !canMerge(*link, reader); });
+    if (readers.empty())
+      continue;
+    merge(root, *link);
+    for (unsigned reader : readers)
+      if (canMerge(root, reader))
+        merge(root, reader);
+    for (unsigned sibling : contractionsBeside(root, leading))
+      if (canMerge(root, sibling))
+        merge(root, sibling);
+    all[root].kind = GroupKind::chain;
+  }
+}
+
+} // namespace cornu::graph
