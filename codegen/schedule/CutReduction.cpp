@@ -8,8 +8,8 @@
 
 #include "codegen/schedule/Combiners.h"
 #include "codegen/schedule/NestBuffers.h"
-#include "codegen/schedule/TaskGrid.h"
 #include "codegen/schedule/NestedGrids.h"
+#include "codegen/schedule/TaskGrid.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;

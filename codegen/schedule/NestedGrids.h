@@ -1,7 +1,7 @@
 //===- NestedGrids.h - Grids inside a task ----------------------*- C++ -*-===//
 //
-// A kernel that is cut into blocks (strategy/Blocks.h) has a grid around what is
-// scheduled as if it were kernels of their own. Their grids become loops of
+// A kernel that is cut into blocks (strategy/Blocks.h) has a grid around what
+// is scheduled as if it were kernels of their own. Their grids become loops of
 // the task, in its worker's workspace.
 //
 //===----------------------------------------------------------------------===//

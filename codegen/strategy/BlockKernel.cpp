@@ -113,8 +113,7 @@ void BlockEmitter::allocate(int64_t size) {
       if (dim != BlockDim::unit)
         shape.push_back(dim == BlockDim::block ? size : extent);
     local[alloc] = memref::AllocOp::create(
-        builder, loc,
-        MemRefType::get(shape, alloc.getType().getElementType()),
+        builder, loc, MemRefType::get(shape, alloc.getType().getElementType()),
         builder.getI64IntegerAttr(64));
   }
 }
@@ -210,8 +209,7 @@ void BlockEmitter::emitStage(const BlockStage &stage, const Place &place) {
     for (AffineExpr expr : map.getResults())
       if (!stage.unitOf(expr))
         results.push_back(expr.replaceDims(loops));
-    maps.push_back(
-        AffineMap::get(numLoops, 0, results, builder.getContext()));
+    maps.push_back(AffineMap::get(numLoops, 0, results, builder.getContext()));
     operands.push_back(isa<MemRefType>(operand.get().getType())
                            ? operandSlice(stage, map, operand.get(), place)
                            : operand.get());
@@ -303,17 +301,17 @@ void BlockEmitter::emitGrid(int64_t first, int64_t count, int64_t size) {
   int64_t points = 0;
   for (const BlockStage &stage : form.stages) {
     int64_t own = 1;
-    for (auto [loop, extent] : llvm::enumerate(
-             linalg::GenericOp(stage.op).getStaticLoopRanges()))
+    for (auto [loop, extent] :
+         llvm::enumerate(linalg::GenericOp(stage.op).getStaticLoopRanges()))
       if (!llvm::is_contained(stage.units, loop))
         own *= loop == stage.block && !form.isSequential
                    ? size
                    : std::max<int64_t>(extent, 1);
     points += own;
   }
-  Value large = arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::uge, index.mul(total, points),
-      index.constant(kSerialWork));
+  Value large = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::uge,
+                                      index.mul(total, points),
+                                      index.constant(kSerialWork));
   auto grid = ParallelOp::create(builder, loc, total, large, nullptr);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(grid.getBodyBlock());

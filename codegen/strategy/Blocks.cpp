@@ -23,9 +23,8 @@ namespace cornu::codegen {
 std::optional<unsigned> BlockStage::unitOf(AffineExpr expr) const {
   std::optional<unsigned> loop = plainLoop(expr);
   auto found = loop ? llvm::find(units, *loop) : units.end();
-  return found == units.end()
-             ? std::nullopt
-             : std::optional<unsigned>(found - units.begin());
+  return found == units.end() ? std::nullopt
+                              : std::optional<unsigned>(found - units.begin());
 }
 
 bool BlockStage::isBlock(AffineExpr expr) const {
@@ -122,12 +121,14 @@ static std::optional<SmallVector<BlockDim>> dimsOf(const BlockStage &stage,
                                                    AffineMap map) {
   SmallVector<BlockDim> dims;
   for (AffineExpr expr : map.getResults()) {
-    bool shared = llvm::any_of(stage.units, [&](unsigned loop) {
-      return expr.isFunctionOfDim(loop);
-    }) || (stage.block && expr.isFunctionOfDim(*stage.block));
+    bool shared = llvm::any_of(stage.units,
+                               [&](unsigned loop) {
+                                 return expr.isFunctionOfDim(loop);
+                               }) ||
+                  (stage.block && expr.isFunctionOfDim(*stage.block));
     if (shared && !plainLoop(expr))
       return std::nullopt;
-    dims.push_back(!shared                ? BlockDim::whole
+    dims.push_back(!shared               ? BlockDim::whole
                    : stage.isBlock(expr) ? BlockDim::block
                                          : BlockDim::unit);
   }
@@ -186,8 +187,8 @@ std::optional<BlockForm> BlockForm::of(func::FuncOp kernel) {
     if (role == Role::batch) {
       for (auto [stage, own] : llvm::zip(form.stages, loops))
         stage.units.push_back(own);
-    } else if ((role == Role::rows || (role == Role::sums &&
-                                       blockRole != Role::rows)) &&
+    } else if ((role == Role::rows ||
+                (role == Role::sums && blockRole != Role::rows)) &&
                !ShapedType::isDynamic(extent)) {
       for (auto [stage, own] : llvm::zip(form.stages, loops))
         stage.block = own;

@@ -15,6 +15,7 @@ EXAMPLES = ROOT / "test/examples"
 DIGITS = EXAMPLES / "digits"
 CORNU = pathlib.Path(os.environ.get("CORNU", ROOT / "build/bin/cornu"))
 sys.path.insert(0, str(ROOT / "test/conformance"))  # safetensors
+sys.path.insert(0, str(EXAMPLES / "machine_code"))  # inner_loops, llvm_mca
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -59,6 +60,13 @@ def run(*command, code=0, timeout=120, cwd=None, memory=None, data_limit=None, e
     else:
         assert process.returncode == code, result
     return result
+
+
+def model_of(layers, shape):
+    """The JSON of a Sequential model: layers as (class, its configuration), and the shape of a sample."""
+    inputs = {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, *shape], "dtype": "float32"}}
+    layers = [{"class_name": kind, "config": {"name": f"layer{i}", **config}} for i, (kind, config) in enumerate(layers)]
+    return json.dumps({"class_name": "Sequential", "config": {"name": "few", "layers": [inputs, *layers]}})
 
 
 @pytest.fixture(scope="session")

@@ -35,9 +35,8 @@ static int64_t leadingBatch(nn::ContractOp op) {
 
 /// True if `count` leading dimensions of operand `value` are such.
 static bool isBatchOf(nn::ContractOp op, Value value, int64_t count) {
-  for (auto [operand, labels] :
-       {std::pair(op.getLhs(), op.getLhsLabels()),
-        std::pair(op.getRhs(), op.getRhsLabels())}) {
+  for (auto [operand, labels] : {std::pair(op.getLhs(), op.getLhsLabels()),
+                                 std::pair(op.getRhs(), op.getRhsLabels())}) {
     if (operand != value)
       continue;
     StringRef leading = labels.take_front(count);
@@ -125,8 +124,7 @@ Grouping::contractionsAfter(unsigned from, ArrayRef<int64_t> leading) const {
 /// Contractions beside the chain that read a tensor which it reads too, task by
 /// task, and nothing of it.
 SmallVector<unsigned>
-Grouping::contractionsBeside(unsigned chain,
-                             ArrayRef<int64_t> leading) const {
+Grouping::contractionsBeside(unsigned chain, ArrayRef<int64_t> leading) const {
   llvm::SetVector<unsigned> siblings;
   for (Operation *op : all[chain].ops)
     for (Value operand : op->getOperands()) {

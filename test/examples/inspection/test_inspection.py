@@ -4,7 +4,8 @@ import platform
 import re
 
 import pytest
-from conftest import CORNU, DIGITS, ROOT, run
+from conftest import DIGITS, ROOT, model_of, run
+from inner_loops import AVX2, inner_loops
 
 OPT = ROOT / "build/bin/cornu-opt"
 MODEL = DIGITS / "digits.json"
@@ -59,30 +60,16 @@ def test_only_scalars_are_computed_without_vectors(cornu, tmp_path):
 
 
 X86 = ["--mcpu=x86-64-v3", "--target=x86_64-linux-gnu"]
-ARITHMETIC = r"\tv(max|min|add|mul|sub|div|sqrt|cmp\w*|fm\w*|fnm\w*)"
+SCALAR = r"v(max|min|add|mul|sub|div|sqrt|cmp\w*|fm\w*|fnm\w*)s[sd]\t"
 
 
 def scalar_loops(assembly):
     """The innermost loops that compute more on scalars than on vectors; weights are drawn one by one, before all steps."""
-    found = []
-    for function in re.split(r"^(?=[A-Za-z_][\w.]*:)", assembly, flags=re.MULTILINE)[1:]:
-        lines, labels, loops = function.splitlines(), {}, []
-        if "initialize" in lines[0]:
-            continue
-        for i, line in enumerate(lines):
-            if label := re.match(r"(\.L\w+):", line):
-                labels[label[1]] = i
-            elif (jump := re.match(r"\tj\w+\t(\.L\w+)", line)) and jump[1] in labels:
-                loops.append((labels[jump[1]], i))
-        for first, last in loops:
-            if any(other != (first, last) and first <= other[0] and other[1] <= last for other in loops):
-                continue
-            body = "\n".join(lines[first:last + 1])
-            if "\tret" in body:  # blocks that were moved, and no loop
-                continue
-            if len(re.findall(ARITHMETIC + r"s[sd]\b", body)) > len(re.findall(r"\tv\w+p[sd]\b|[yz]mm", body)):
-                found.append(body)
-    return found
+    def count(pattern, loop):
+        return sum(len(re.findall(pattern, line)) for line in loop.instructions)
+
+    return [str(loop) for loop in inner_loops(assembly, AVX2)
+            if "initialize" not in loop.function and count(SCALAR, loop) > count(r"\bv\w+p[sd]\t|[yz]mm", loop)]
 
 
 HEAD = [("Flatten", {}), ("Dense", {"units": 5, "activation": "softmax"})]
@@ -109,12 +96,6 @@ def test_no_inner_loop_is_scalar(cornu, tmp_path, name):
         model.write_text(model_of(layers, shape))
     text = run(cornu, "compile", model, *training, "--batch=32", *X86, "--emit=asm", "-o", "-").out
     assert "train_step" in text and not scalar_loops(text), scalar_loops(text)[0]
-
-
-def model_of(layers, shape):
-    inputs = {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, *shape], "dtype": "float32"}}
-    layers = [{"class_name": kind, "config": {"name": f"layer{i}", **config}} for i, (kind, config) in enumerate(layers)]
-    return json.dumps({"class_name": "Sequential", "config": {"name": "few", "layers": [inputs, *layers]}})
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 5])
