@@ -130,8 +130,8 @@ Grouping::contractionsBeside(unsigned chain, ArrayRef<int64_t> leading) const {
     for (Value operand : op->getOperands()) {
       // What only contractions of the chain read is packed by each of them.
       auto type = nn::tensorType(operand);
-      if (isContraction(op) || !operand.getDefiningOp() ||
-          groupOf(operand.getDefiningOp()) == chain ||
+      Operation *producer = operand.getDefiningOp();
+      if (isContraction(op) || (producer && groupOf(producer) == chain) ||
           type.getRank() <= static_cast<int64_t>(leading.size()) ||
           type.getShape().take_front(leading.size()) != leading)
         continue;

@@ -100,3 +100,54 @@ func.func @scan(%x: tensor<?x4x3xf32>) -> tensor<?x12xf32> {
   %flat = nn.reshape %ys : tensor<?x4x3xf32> -> tensor<?x12xf32>
   return %flat : tensor<?x12xf32>
 }
+
+// -----
+
+// Contractions that feed each other for each head are one kernel; the scores
+// are no result of it.
+// CHECK-LABEL: func.func @attention
+// CHECK-NEXT: %[[Y:.*]] = call @kernel_[[K:[0-9]+]](%arg0, %arg1, %arg2) : {{.*}} -> tensor<?x6x2x4xf32>
+// CHECK-NEXT: return %[[Y]]
+// CHECK: func.func private @kernel_[[K]]
+// CHECK: nn.contract "bqhd,bkhd->bhqk"
+// CHECK: nn.softmax
+// CHECK: nn.contract "bhqk,bkhd->bqhd"
+func.func @attention(%q: tensor<?x6x2x4xf32>, %k: tensor<?x5x2x4xf32>, %v: tensor<?x5x2x4xf32>) -> tensor<?x6x2x4xf32> {
+  %s = nn.contract "bqhd,bkhd->bhqk" %q, %k : (tensor<?x6x2x4xf32>, tensor<?x5x2x4xf32>) -> tensor<?x2x6x5xf32>
+  %p = nn.softmax 3 %s : tensor<?x2x6x5xf32>
+  %y = nn.contract "bhqk,bkhd->bqhd" %p, %v : (tensor<?x2x6x5xf32>, tensor<?x5x2x4xf32>) -> tensor<?x6x2x4xf32>
+  return %y : tensor<?x6x2x4xf32>
+}
+
+// -----
+
+// Its gradients are one more, with the gradient of the values, which reads the
+// weights too.
+// CHECK-LABEL: func.func @attention_gradients
+// CHECK-NEXT: %[[G:.*]]:3 = call @kernel_{{.*}} -> (tensor<?x5x2x4xf32>, tensor<?x6x2x4xf32>, tensor<?x5x2x4xf32>)
+// CHECK-NEXT: return %[[G]]#1, %[[G]]#2, %[[G]]#0
+func.func @attention_gradients(%q: tensor<?x6x2x4xf32>, %k: tensor<?x5x2x4xf32>, %v: tensor<?x5x2x4xf32>, %p: tensor<?x2x6x5xf32>, %dy: tensor<?x6x2x4xf32>)
+    -> (tensor<?x6x2x4xf32>, tensor<?x5x2x4xf32>, tensor<?x5x2x4xf32>) {
+  %dv = nn.contract "bhqk,bqhd->bkhd" %p, %dy : (tensor<?x2x6x5xf32>, tensor<?x6x2x4xf32>) -> tensor<?x5x2x4xf32>
+  %dp = nn.contract "bqhd,bkhd->bhqk" %dy, %v : (tensor<?x6x2x4xf32>, tensor<?x5x2x4xf32>) -> tensor<?x2x6x5xf32>
+  %w = nn.multiply %dp, %p : (tensor<?x2x6x5xf32>, tensor<?x2x6x5xf32>) -> tensor<?x2x6x5xf32>
+  %m = nn.reduce sum [3] %w : (tensor<?x2x6x5xf32>) -> tensor<?x2x6xf32>
+  %r = nn.reshape %m : tensor<?x2x6xf32> -> tensor<?x2x6x1xf32>
+  %c = nn.subtract %dp, %r : (tensor<?x2x6x5xf32>, tensor<?x2x6x1xf32>) -> tensor<?x2x6x5xf32>
+  %ds = nn.multiply %c, %p : (tensor<?x2x6x5xf32>, tensor<?x2x6x5xf32>) -> tensor<?x2x6x5xf32>
+  %dq = nn.contract "bhqk,bkhd->bqhd" %ds, %k : (tensor<?x2x6x5xf32>, tensor<?x5x2x4xf32>) -> tensor<?x6x2x4xf32>
+  %dk = nn.contract "bhqk,bqhd->bkhd" %ds, %q : (tensor<?x2x6x5xf32>, tensor<?x6x2x4xf32>) -> tensor<?x5x2x4xf32>
+  return %dq, %dk, %dv : tensor<?x6x2x4xf32>, tensor<?x5x2x4xf32>, tensor<?x5x2x4xf32>
+}
+
+// -----
+
+// One head gives one task per sample: too few.
+// CHECK-LABEL: func.func @one_head
+// CHECK-COUNT-3: call @kernel_
+func.func @one_head(%q: tensor<?x6x4xf32>, %k: tensor<?x5x4xf32>, %v: tensor<?x5x4xf32>) -> tensor<?x6x4xf32> {
+  %s = nn.contract "bqd,bkd->bqk" %q, %k : (tensor<?x6x4xf32>, tensor<?x5x4xf32>) -> tensor<?x6x5xf32>
+  %p = nn.softmax 2 %s : tensor<?x6x5xf32>
+  %y = nn.contract "bqk,bkd->bqd" %p, %v : (tensor<?x6x5xf32>, tensor<?x5x4xf32>) -> tensor<?x6x4xf32>
+  return %y : tensor<?x6x4xf32>
+}

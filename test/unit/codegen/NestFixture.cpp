@@ -120,8 +120,11 @@ std::unique_ptr<Jit> NestTest::compile(const std::string &text, Way way,
   if (scheduled) {
     codegen::TargetOptions options;
     std::string error;
-    if (auto target = codegen::Target::create(options, error))
+    if (auto target = codegen::Target::create(options, error)) {
+      if (l2Bytes)
+        target->l2Bytes = l2Bytes;
       target->attachTo(*module);
+    }
     manager.addNestedPass<func::FuncOp>(codegen::createStrategyPass());
     if (way == Way::Candidates) {
       PassManager strategies(&context);

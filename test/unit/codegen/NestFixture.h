@@ -24,6 +24,9 @@ protected:
   void check(const std::string &text, double tolerance = 2e-6, int64_t low = 0,
              int64_t high = 9);
 
+  /// The second-level cache that strategies reckon with; 0: the machine's.
+  int64_t l2Bytes = 0;
+
 private:
   enum class Way { Loops, Default, Candidates };
   std::unique_ptr<Jit> compile(const std::string &text, Way way,

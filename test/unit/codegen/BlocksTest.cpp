@@ -1,0 +1,175 @@
+//===- BlocksTest.cpp - Chains of contractions against plain loops --------===//
+
+#include "test/unit/codegen/NestFixture.h"
+#include <map>
+#include <random>
+
+using namespace cornu::test;
+
+namespace {
+
+/// "memref<?x12x2x5xf32>" of the sizes of `labels`; b is the batch.
+std::string typeOf(const std::string &labels,
+                   const std::map<char, int64_t> &sizes) {
+  std::string type = "memref<";
+  for (char label : labels)
+    type += (label == 'b' ? "?" : std::to_string(sizes.at(label))) + "x";
+  return type + "f32>";
+}
+
+/// A kernel that grows generic by generic.
+class KernelText {
+public:
+  explicit KernelText(std::map<char, int64_t> sizes) : sizes(sizes) {}
+
+  std::string argument(const std::string &labels) {
+    std::string name = "%a" + std::to_string(operands.size());
+    arguments += name + ": " + typeOf(labels, sizes) + ", ";
+    if (first.empty())
+      first = name + " : " + typeOf(labels, sizes);
+    operands[name] = labels;
+    return name;
+  }
+  std::string buffer(const std::string &labels) {
+    std::string name = "%t" + std::to_string(operands.size());
+    body +=
+        "  " + name + " = memref.alloc(%n) : " + typeOf(labels, sizes) + "\n";
+    operands[name] = labels;
+    return name;
+  }
+  /// `body` computes %r of %i0, %i1, ... and the old value %o.
+  void generic(std::vector<std::string> inputs, const std::string &output,
+               const std::string &ops, const std::string &fill = "") {
+    std::string loops, maps, names, types;
+    inputs.push_back(output);
+    std::string all = operands[output];
+    for (auto &input : inputs)
+      for (char label : operands[input])
+        if (all.find(label) == std::string::npos)
+          all += label;
+    for (char label : all)
+      loops += std::string(loops.empty() ? "" : ", ") + label;
+    std::string kinds, block;
+    for (char label : all)
+      kinds +=
+          std::string(kinds.empty() ? "" : ", ") +
+          (operands[output].find(label) == std::string::npos ? "\"reduction\""
+                                                             : "\"parallel\"");
+    for (unsigned i = 0; i < inputs.size(); ++i) {
+      bool last = i + 1 == inputs.size();
+      std::string results;
+      for (char label : operands[inputs[i]])
+        results += std::string(results.empty() ? "" : ", ") + label;
+      maps += std::string(i ? ", " : "") + "affine_map<(" + loops + ") -> (" +
+              results + ")>";
+      block +=
+          (i ? ", %" : "%") + (last ? "o" : "i" + std::to_string(i)) + ": f32";
+      if (last)
+        continue;
+      names += (i ? ", " : "") + inputs[i];
+      types += (i ? ", " : "") + typeOf(operands[inputs[i]], sizes);
+    }
+    std::string type = typeOf(operands[output], sizes);
+    if (!fill.empty())
+      body += "  linalg.fill ins(" + fill + " : f32) outs(" + output + " : " +
+              type + ")\n";
+    body += "  linalg.generic {indexing_maps = [" + maps +
+            "], iterator_types = [" + kinds + "]} ins(" + names + " : " +
+            types + ") outs(" + output + " : " + type + ") {\n  ^bb0(" + block +
+            "):\n" + ops + "    linalg.yield %r : f32\n  }\n";
+  }
+  void contract(const std::string &a, const std::string &b,
+                const std::string &output) {
+    generic({a, b}, output,
+            "    %p = arith.mulf %i0, %i1 : f32\n"
+            "    %r = arith.addf %o, %p : f32\n",
+            "%zero");
+  }
+  std::string text() const {
+    return "func.func @kernel(" + arguments +
+           "%w: memref<?xi8>) {\n"
+           "  %c0 = arith.constant 0 : index\n"
+           "  %zero = arith.constant 0.0 : f32\n"
+           "  %low = arith.constant 0xFF800000 : f32\n"
+           "  %n = memref.dim " +
+           first.substr(0, first.find(' ')) + ", %c0" +
+           first.substr(first.find(' ')) + "\n" + body + "  return\n}\n";
+  }
+
+private:
+  std::map<char, int64_t> sizes;
+  std::map<std::string, std::string> operands;
+  std::string arguments, body, first;
+};
+
+/// softmax(q k^T) v, the weights stored or not.
+std::string attention(const std::map<char, int64_t> &sizes, bool stored) {
+  KernelText kernel(sizes);
+  std::string q = kernel.argument("bqhd"), k = kernel.argument("bkhd"),
+              v = kernel.argument("bkhe");
+  std::string y = kernel.argument("bqhe");
+  std::string p = stored ? kernel.argument("bhqk") : kernel.buffer("bhqk");
+  std::string s = kernel.buffer("bhqk"), most = kernel.buffer("bhq"),
+              sum = kernel.buffer("bhq");
+  kernel.contract(q, k, s);
+  kernel.generic({s}, most, "    %r = arith.maximumf %o, %i0 : f32\n", "%low");
+  kernel.generic({s, most}, p,
+                 "    %d = arith.subf %i0, %i1 : f32\n"
+                 "    %r = math.exp %d : f32\n");
+  kernel.generic({p}, sum, "    %r = arith.addf %o, %i0 : f32\n", "%zero");
+  kernel.generic({sum}, p, "    %r = arith.divf %o, %i0 : f32\n");
+  kernel.contract(p, v, y);
+  return kernel.text();
+}
+
+/// The gradients of softmax(q k^T) v from the weights p.
+std::string attentionGradients(const std::map<char, int64_t> &sizes,
+                               bool withValues) {
+  KernelText kernel(sizes);
+  std::string q = kernel.argument("bqhd"), k = kernel.argument("bkhd"),
+              v = kernel.argument("bkhe"), dy = kernel.argument("bqhe"),
+              p = kernel.argument("bhqk");
+  std::string dq = kernel.argument("bqhd"), dk = kernel.argument("bkhd"),
+              dv = withValues ? kernel.argument("bkhe") : "";
+  if (withValues)
+    kernel.contract(p, dy, dv);
+  std::string dp = kernel.buffer("bhqk"), sum = kernel.buffer("bhq"),
+              ds = kernel.buffer("bhqk");
+  kernel.contract(dy, v, dp);
+  kernel.generic({dp, p}, sum,
+                 "    %m = arith.mulf %i0, %i1 : f32\n"
+                 "    %r = arith.addf %o, %m : f32\n",
+                 "%zero");
+  kernel.generic({dp, p, sum}, ds,
+                 "    %d = arith.subf %i0, %i2 : f32\n"
+                 "    %r = arith.mulf %d, %i1 : f32\n");
+  kernel.contract(ds, k, dq);
+  kernel.contract(ds, q, dk);
+  return kernel.text();
+}
+
+/// Blocks without a rest, with one, of one row, and a single one.
+TEST_F(NestTest, ChainsOfContractionsInBlocks) {
+  std::mt19937 random(5);
+  auto between = [&](int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(random);
+  };
+  for (int i = 0; i < 12; ++i) {
+    std::map<char, int64_t> sizes = {{'h', between(1, 3)},
+                                     {'q', between(1, 100)},
+                                     {'k', between(1, 70)},
+                                     {'d', between(1, 20)},
+                                     {'e', between(1, 20)}};
+    // So that blocks are as small as they get.
+    l2Bytes = i % 3 ? 1 << 12 : 0;
+    SCOPED_TRACE("h " + std::to_string(sizes['h']) + ", q " +
+                 std::to_string(sizes['q']) + ", k " +
+                 std::to_string(sizes['k']) + ", d " +
+                 std::to_string(sizes['d']) + ", e " +
+                 std::to_string(sizes['e']));
+    check(attention(sizes, i % 2), 1e-5);
+    check(attentionGradients(sizes, i % 2), 1e-5);
+  }
+}
+
+} // namespace
