@@ -26,7 +26,16 @@ struct GraphOptions : mlir::PassPipelineOptions<GraphOptions> {
       *this, "whole-steps-only",
       llvm::cl::desc("leave @gradients and @apply_gradients out"),
       llvm::cl::init(false)};
+  Option<int64_t> liveBytes{
+      *this, "live-bytes",
+      llvm::cl::desc("compute tensors again rather than keep more bytes of "
+                     "them while training (0: keep all)"),
+      llvm::cl::init(0)};
 };
+
+/// On an entry that trains: the most bytes of tensors that are alive at a time
+/// (i64), where that was asked for.
+inline constexpr llvm::StringLiteral kLiveBytesAttr = "nn.live_bytes";
 
 #define GEN_PASS_DECL
 #include "passes/graph/Passes.h.inc"

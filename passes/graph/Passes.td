@@ -85,6 +85,20 @@ def Fuse : Pass<"nn-fuse", "::mlir::ModuleOp"> {
   let dependentDialects = ["::cornu::nn::NNDialect", "::mlir::func::FuncDialect"];
 }
 
+def Rematerialize : Pass<"nn-rematerialize", "::mlir::ModuleOp"> {
+  let summary = "compute tensors again rather than keep them";
+  let description = [{
+    For the entries that train, with a fixed batch: where more than `live-bytes`
+    of tensors are alive, those that free most for the least work are computed
+    once more before their next reader. The attribute `nn.live_bytes` of the
+    entry tells what is reached.
+  }];
+  let options = [
+    Option<"liveBytes", "live-bytes", "int64_t", "0", "how many bytes may be alive at a time">
+  ];
+  let dependentDialects = ["::cornu::nn::NNDialect", "::mlir::func::FuncDialect"];
+}
+
 def Differentiate : Pass<"nn-differentiate", "::mlir::func::FuncOp"> {
   let summary = "append the gradients of a scalar result (for tests)";
   let description = [{

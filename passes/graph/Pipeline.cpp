@@ -29,6 +29,12 @@ void buildGraphPipeline(OpPassManager &manager, const GraphOptions &options) {
   // Lists of ops -> lists of kernels
   manager.addPass(createFuse());
   manager.addNestedPass<func::FuncOp>(createCSEPass());
+  // Activations that are too large to keep are computed again
+  if (options.liveBytes > 0) {
+    RematerializeOptions rematerialize;
+    rematerialize.liveBytes = options.liveBytes;
+    manager.addPass(createRematerialize(rematerialize));
+  }
 }
 
 #define GEN_PASS_REGISTRATION

@@ -7,6 +7,7 @@
 #include "codegen/emit/OutputFile.h"
 #include "codegen/strategy/StrategyFile.h"
 #include "tools/cornu/Commands.h"
+#include "tools/cornu/MemoryBudget.h"
 #include "tools/cornu/MemoryReport.h"
 #include "tools/cornu/Model.h"
 #include "tools/cornu/Outputs.h"
@@ -29,6 +30,8 @@ struct CompileOptions {
   Stage lastStage = Stage::LLVM;
   bool assembly = false;
   StageOptions stages;
+  /// Bytes for the state and a training step; 0: no limit.
+  int64_t memoryBudget = 0;
   codegen::MachineCodeOptions machine;
 };
 
@@ -188,6 +191,20 @@ bool readOptions(const Arguments &arguments, llvm::StringRef model,
       return false;
     }
     options.stages.batch = batch;
+  }
+  if (arguments.has("--memory-budget")) {
+    auto bytes = parseBytes(arguments.value("--memory-budget"));
+    if (!bytes) {
+      printError("--memory-budget=" + arguments.value("--memory-budget") +
+                 " is not a number of bytes, such as 1500000 or 64M");
+      return false;
+    }
+    if (!options.stages.batch) {
+      printError("--memory-budget needs --batch=N: what a training step takes "
+                 "grows with the batch");
+      return false;
+    }
+    options.memoryBudget = *bytes;
   }
   // Before the work; the kernels' stage reads it again.
   if (arguments.has("--strategies")) {
@@ -361,6 +378,16 @@ int compile(const Arguments &arguments) {
   }
   describeModel(module, options, *model, *source);
 
+  if (options.memoryBudget) {
+    if (stageOf(module) != Stage::NN) {
+      printError("'" + *source +
+                 "' is past the choice of what to keep in memory: "
+                 "--memory-budget needs a model, or --emit=nn");
+      return 1;
+    }
+    if (failed(fitMemory(module, options.memoryBudget, options.stages)))
+      return 1;
+  }
   if (failed(printReports(module, arguments, options)))
     return 1;
   if (failed(runStages(module, options.lastStage, options.stages)) ||
@@ -399,6 +426,9 @@ constexpr Option options[] = {
     {"-O2", "", "Optimize more"},
     {"-O3", "", "Optimize (the default)"},
     {"--batch", "N", "Fix the batch size"},
+    {"--memory-budget", "BYTES",
+     "Train within so much memory (64M, say), state included: compute again\n"
+     "what would take more; needs --batch"},
     {"--strategies", "FILE",
      "How to compute kernels, where 'cornu tune' found something faster"},
     {"--memory-report", "[json]", "Print what takes how much memory"},

@@ -50,6 +50,7 @@ void buildStage(OpPassManager &pm, Stage stage, const StageOptions &options) {
     graph.inferenceOnly = options.inferenceOnly;
     // Programs take whole steps; halves are for callers on several machines.
     graph.wholeStepsOnly = options.program;
+    graph.liveBytes = options.liveBytes;
     graph::buildGraphPipeline(pm, graph);
     break;
   }

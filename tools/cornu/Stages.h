@@ -28,6 +28,8 @@ struct StageOptions {
   bool inferenceOnly = false;
   /// Fixes the batch; 0 leaves it open.
   int64_t batch = 0;
+  /// Bytes of tensors that may be alive while training; 0: no limit.
+  int64_t liveBytes = 0;
   /// The module becomes a program, which takes whole training steps only.
   bool program = false;
   /// Entries call a hook before each kernel.

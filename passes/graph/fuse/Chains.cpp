@@ -13,6 +13,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "passes/graph/fuse/Chains.h"
+
 #include "passes/graph/fuse/Grouping.h"
 
 using namespace mlir;
@@ -33,14 +35,12 @@ static int64_t leadingBatch(nn::ContractOp op) {
   return count;
 }
 
-/// True if `count` leading dimensions of operand `value` are such.
-static bool isBatchOf(nn::ContractOp op, Value value, int64_t count) {
+bool isBatchOf(nn::ContractOp op, Value value, int64_t count) {
   for (auto [operand, labels] : {std::pair(op.getLhs(), op.getLhsLabels()),
                                  std::pair(op.getRhs(), op.getRhsLabels())}) {
     if (operand != value)
       continue;
-    StringRef leading = labels.take_front(count);
-    if (!llvm::all_of(leading, [&](char label) {
+    if (!llvm::all_of(labels.take_front(count), [&](char label) {
           return op.getLhsLabels().contains(label) &&
                  op.getRhsLabels().contains(label) &&
                  op.getResultLabels().contains(label);
@@ -50,20 +50,21 @@ static bool isBatchOf(nn::ContractOp op, Value value, int64_t count) {
   return true;
 }
 
-/// True if the results of a group of elementwise ops and reductions keep the
-/// leading dimensions of `shape`, each point for itself.
-static bool keepsLeading(const Group &group, ArrayRef<int64_t> shape) {
-  return llvm::all_of(group.ops, [&](Operation *op) {
-    ArrayRef<int64_t> result = nn::tensorType(op->getResult(0)).getShape();
-    auto axes = reducedAxes(op);
-    if (!axes && !nn::isElementwise(op) && !isa<nn::RandomUniformOp>(op))
-      return false;
-    bool reducesThem = axes && llvm::any_of(*axes, [&](int64_t axis) {
-                         return axis < static_cast<int64_t>(shape.size());
-                       });
-    return !reducesThem && result.size() >= shape.size() &&
-           result.take_front(shape.size()) == shape;
-  });
+bool keepsLeading(Operation *op, ArrayRef<int64_t> tasks) {
+  ArrayRef<int64_t> shape = nn::tensorType(op->getResult(0)).getShape();
+  auto axes = reducedAxes(op);
+  bool reducesThem = axes && llvm::any_of(*axes, [&](int64_t axis) {
+                       return axis < static_cast<int64_t>(tasks.size());
+                     });
+  return (axes || nn::isElementwise(op) || isa<nn::RandomUniformOp>(op)) &&
+         !reducesThem && shape.size() >= tasks.size() &&
+         shape.take_front(tasks.size()) == tasks;
+}
+
+/// True if a group consists of such ops.
+static bool keepsLeading(const Group &group, ArrayRef<int64_t> tasks) {
+  return llvm::all_of(group.ops,
+                      [&](Operation *op) { return keepsLeading(op, tasks); });
 }
 
 /// The contraction at the root of a group, or null.
@@ -73,11 +74,10 @@ static nn::ContractOp contractionOf(const Group &group) {
              : nullptr;
 }
 
-/// The leading dimensions of what a contraction hands on, where enough tasks
-/// come of them: one per sample is too few for a small batch.
-static Shape tasksOf(nn::ContractOp root) {
-  ArrayRef<int64_t> shape = root.getType().getShape();
-  Shape leading(shape.take_front(leadingBatch(root)));
+Shape tasksOf(nn::ContractOp op) {
+  // One task per sample is too few for a small batch.
+  ArrayRef<int64_t> shape = op.getType().getShape();
+  Shape leading(shape.take_front(leadingBatch(op)));
   int64_t known = 1;
   for (int64_t size : leading)
     known *= ShapedType::isDynamic(size) ? 1 : size;

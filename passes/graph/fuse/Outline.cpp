@@ -33,16 +33,34 @@ static void addLayers(func::FuncOp kernel, ArrayRef<Attribute> added) {
     kernel->setAttr("nn.layers", builder.getArrayAttr(layers.getArrayRef()));
 }
 
-func::FuncOp KernelTable::unique(func::FuncOp kernel) {
-  std::string text;
+/// What a kernel computes, whatever its name and its layers are.
+static std::string textOf(func::FuncOp kernel) {
+  std::string name = kernel.getName().str(), text;
+  Attribute layers = kernel->removeAttr("nn.layers");
+  kernel.setName("kernel");
   llvm::raw_string_ostream os(text);
   kernel->print(os, OpPrintingFlags().useLocalScope());
-  auto [entry, isNew] = kernels.try_emplace(text, kernel);
+  kernel.setName(name);
+  if (layers)
+    kernel->setAttr("nn.layers", layers);
+  return text;
+}
+
+func::FuncOp KernelTable::unique(func::FuncOp kernel) {
+  auto [entry, isNew] = kernels.try_emplace(textOf(kernel), kernel);
   if (isNew)
-    kernel.setName("kernel_" + std::to_string(kernels.size() - 1));
+    kernel.setName("kernel_" + std::to_string(next++));
   else
     kernel.erase();
   return entry->second;
+}
+
+func::FuncOp KernelTable::add(func::FuncOp kernel) {
+  unsigned number = 0;
+  if (StringRef name = kernel.getName();
+      name.consume_front("kernel_") && !name.getAsInteger(10, number))
+    next = std::max(next, number + 1);
+  return kernels.try_emplace(textOf(kernel), kernel).first->second;
 }
 
 namespace {

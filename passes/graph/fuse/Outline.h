@@ -27,11 +27,15 @@ public:
 
   /// The kernel equal to `kernel`, which is added or erased.
   mlir::func::FuncOp unique(mlir::func::FuncOp kernel);
+  /// Takes in a kernel of the module, under the name that it has; returns the
+  /// one equal to it, if it is not the first.
+  mlir::func::FuncOp add(mlir::func::FuncOp kernel);
 
   mlir::ModuleOp module;
 
 private:
   llvm::StringMap<mlir::func::FuncOp> kernels;
+  unsigned next = 0; ///< number of a name that is free
 };
 
 /// Replaces the ops of a block by calls of kernels, in the grouping's order.

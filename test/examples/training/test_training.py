@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,6 +93,43 @@ def test_training_goes_on_from_weights(digits, tmp_path):
     first = fit(digits, "--epochs", 3, "--save", tmp_path / "w.safetensors", "--json").json()
     more = fit(digits, "--epochs", 1, "--weights", tmp_path / "w.safetensors", "--json").json()
     assert more[0]["loss"] < first[0]["loss"] / 2
+
+
+def train(cornu, folder, name, model, *flags):
+    """Compiles and trains; the weights without their name, and the bytes of a step."""
+    inputs = {"attention": (24, 8), "digits": (8, 8, 1)}[model.stem]
+    random = np.random.default_rng(1)
+    np.save(folder / "x.npy", random.normal(size=(64, *inputs)).astype("float32"))
+    targets = random.normal(size=(64, 2)).astype("float32") if model.stem == "attention" else random.integers(0, 10, 64)
+    np.save(folder / "y.npy", targets)
+    report = run(cornu, "compile", model, "--batch=16", *flags, "--memory-report=json", "-o", folder / name).json()[0]
+    run(folder / name, "fit", "--input", folder / "x.npy", "--target", folder / "y.npy", "--epochs", 2, "--batch-size", 16,
+        "--seed", 3, "--quiet", "--save", folder / f"{name}.safetensors")
+    content = (folder / f"{name}.safetensors").read_bytes()
+    return content[8 + int.from_bytes(content[:8], "little"):], report["total_with_one_worker"]["train_step"]["16"]
+
+
+@pytest.mark.parametrize("model,share", [(DIGITS / "digits.json", 0.95), (Path(__file__).parent / "attention.json", 0.55)])
+def test_a_memory_budget(cornu, tmp_path, model, share):
+    """What is not kept is computed again, to the same bits."""
+    weights, bytes = train(cornu, tmp_path, "all", model)
+    budget = int(share * bytes)
+    again, less = train(cornu, tmp_path, "some", model, f"--memory-budget={budget}")
+    assert again == weights and less <= budget
+    same, most = train(cornu, tmp_path, "enough", model, "--memory-budget=1G")
+    assert same == weights and most == bytes
+
+
+@pytest.mark.parametrize("flags,words", [
+    (["--memory-budget=1K", "--batch=16"], ["--memory-budget=1024", "16 samples", "at least", "--batch"]),
+    (["--memory-budget=64M"], ["--batch=N"]),
+    (["--memory-budget=much", "--batch=16"], ["much", "64M"]),
+    (["--memory-budget=64M", "--batch=16", "--inference-only"], ["--inference-only"]),
+])
+def test_a_memory_budget_that_cannot_be(cornu, tmp_path, flags, words):
+    result = run(cornu, "compile", DIGITS / "digits.json", *flags, "-o", tmp_path / "m", code=1)
+    assert all(word in result.err for word in words), result.err
+    assert not (tmp_path / "m").exists()
 
 
 def test_data_larger_than_memory(cornu, tmp_path):

@@ -102,13 +102,9 @@ private:
   std::string arguments, body, first;
 };
 
-/// softmax(q k^T) v, the weights stored or not.
-std::string attention(const std::map<char, int64_t> &sizes, bool stored) {
-  KernelText kernel(sizes);
-  std::string q = kernel.argument("bqhd"), k = kernel.argument("bkhd"),
-              v = kernel.argument("bkhe");
-  std::string y = kernel.argument("bqhe");
-  std::string p = stored ? kernel.argument("bhqk") : kernel.buffer("bhqk");
+/// p = softmax(q k^T).
+void softmax(KernelText &kernel, const std::string &q, const std::string &k,
+             const std::string &p) {
   std::string s = kernel.buffer("bhqk"), most = kernel.buffer("bhq"),
               sum = kernel.buffer("bhq");
   kernel.contract(q, k, s);
@@ -118,17 +114,30 @@ std::string attention(const std::map<char, int64_t> &sizes, bool stored) {
                  "    %r = math.exp %d : f32\n");
   kernel.generic({p}, sum, "    %r = arith.addf %o, %i0 : f32\n", "%zero");
   kernel.generic({sum}, p, "    %r = arith.divf %o, %i0 : f32\n");
+}
+
+/// softmax(q k^T) v, the weights stored or not.
+std::string attention(const std::map<char, int64_t> &sizes, bool stored) {
+  KernelText kernel(sizes);
+  std::string q = kernel.argument("bqhd"), k = kernel.argument("bkhd"),
+              v = kernel.argument("bkhe");
+  std::string y = kernel.argument("bqhe");
+  std::string p = stored ? kernel.argument("bhqk") : kernel.buffer("bhqk");
+  softmax(kernel, q, k, p);
   kernel.contract(p, v, y);
   return kernel.text();
 }
 
-/// The gradients of softmax(q k^T) v from the weights p.
+/// The gradients of softmax(q k^T) v from the weights p, which are there or
+/// computed anew.
 std::string attentionGradients(const std::map<char, int64_t> &sizes,
-                               bool withValues) {
+                               bool withValues, bool stored) {
   KernelText kernel(sizes);
   std::string q = kernel.argument("bqhd"), k = kernel.argument("bkhd"),
-              v = kernel.argument("bkhe"), dy = kernel.argument("bqhe"),
-              p = kernel.argument("bhqk");
+              v = kernel.argument("bkhe"), dy = kernel.argument("bqhe");
+  std::string p = stored ? kernel.argument("bhqk") : kernel.buffer("bhqk");
+  if (!stored)
+    softmax(kernel, q, k, p);
   std::string dq = kernel.argument("bqhd"), dk = kernel.argument("bkhd"),
               dv = withValues ? kernel.argument("bkhe") : "";
   if (withValues)
@@ -168,7 +177,7 @@ TEST_F(NestTest, ChainsOfContractionsInBlocks) {
                  std::to_string(sizes['d']) + ", e " +
                  std::to_string(sizes['e']));
     check(attention(sizes, i % 2), 1e-5);
-    check(attentionGradients(sizes, i % 2), 1e-5);
+    check(attentionGradients(sizes, i % 2, i / 2 % 2), 1e-5);
   }
 }
 
