@@ -179,6 +179,7 @@ static void printTiming(const cornu_model &model, const Arguments &arguments,
                       .add("median_s", timing.median)
                       .add("min_s", timing.least)
                       .add("n_runs", timing.runs)
+                      .add("peak_bytes", peakBytes())
                       .text();
     line += '\n';
     return print(line);

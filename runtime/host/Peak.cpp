@@ -3,6 +3,11 @@
 #include "runtime/host/Session.h"
 #include "runtime/include/cornu/parallel.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 namespace cornu::runtime {
 
 double measureClock() {
@@ -65,6 +70,20 @@ double measureBandwidth() {
   // The sums are wanted, so the reads are.
   __asm__ volatile("" : : "r"(reading.sums) : "memory");
   return best;
+}
+
+int64_t peakBytes() {
+  // Not getrusage: what a process was before it became this program counts
+  // there, too.
+  int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+  if (file < 0)
+    return 0;
+  char text[4096];
+  ssize_t length = ::read(file, text, sizeof text - 1);
+  close(file);
+  text[length > 0 ? length : 0] = 0;
+  const char *line = strstr(text, "VmHWM:");
+  return line ? atoll(line + strlen("VmHWM:")) * 1024 : 0;
 }
 
 } // namespace cornu::runtime

@@ -1,4 +1,4 @@
-//===- Peak.h - What the machine could do ---------------------------------===//
+//===- Peak.h - What the machine could do, and the process took ----------===//
 #ifndef CORNU_RUNTIME_HOST_PEAK_H
 #define CORNU_RUNTIME_HOST_PEAK_H
 
@@ -13,6 +13,10 @@ double measureClock();
 /// Bytes a second that all workers read from memory, measured in some tenths
 /// of a second on a block that no cache holds.
 double measureBandwidth();
+
+/// The most bytes of memory that this process has had so far; 0 where the
+/// system does not tell.
+int64_t peakBytes();
 
 } // namespace cornu::runtime
 

@@ -73,6 +73,34 @@ def _format(value, pattern):
     return format(value, pattern) if value else "-"
 
 
+def memory(cells):
+    """The peer that takes least memory; its peak by Cornu's; and the same of what it takes beside its libraries."""
+    peaks = {n: c for n, c in cells.items() if right(c) and c.get("peak")}
+    ours = peaks.pop("cornu", None)
+    if not ours or not peaks:
+        return None
+    own = {n: c["peak"] - c["libraries"] for n, c in peaks.items()}
+    least = min(peaks, key=lambda n: peaks[n]["peak"])
+    return least, peaks[least]["peak"] / ours["peak"], min(own.values()) / ours["peak"]
+
+
+def _memory(rows):
+    """One line for each model and batch, on the most threads that were measured."""
+    body, most = [], max((k[3] for k in rows), default=0)
+    for model, batch in dict.fromkeys((k[0], k[2]) for k in rows if k[3] == most):
+        row = [f"{model}, batch {batch}"]
+        for mode in ("infer", "train"):
+            cells = rows.get((model, mode, batch, most), {})
+            found = memory(cells)
+            row += [f"{cells['cornu']['peak'] / 1e6:.1f}", found[0], f"{found[1]:.1f}", f"{found[2]:.1f}"] if found else ["-"] * 4
+        if row[1:] != ["-"] * 8:
+            body.append(row)
+    head = ["memory"]
+    for what in ("inference", "training step"):
+        head += [f"{what}, MB", "leanest peer", "ratio", "without libraries"]
+    return [*_lines(head, body), ""] if body else []
+
+
 def _lines(head, rows):
     return ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1), *("| " + " | ".join(r) + " |" for r in rows)]
 
@@ -88,7 +116,7 @@ def full(machine, rows):
     table = _lines(["median ms", *names, "cornu", "best peer / cornu", "of roofline"], body)
     failed = {(c["model"], n, c["error"]) for cells in rows.values() for n, c in cells.items() if "error" in c}
     notes = [f"- {n} on {m}: {e}" for m, n, e in sorted(failed)]
-    return "\n".join([*_about(machine), "", *table, "", *_summary(rows), *([""] + notes if notes else [])])
+    return "\n".join([*_about(machine), "", *table, "", *_memory(rows), *_summary(rows), *([""] + notes if notes else [])])
 
 
 def _about(machine):
@@ -129,6 +157,7 @@ def short(machine, rows):
         for what in ("inference", "training step"):
             head += [f"{what}, ms", "best peer", "ratio", "of roofline"]
         parts += [*_lines(head, body), ""]
+    parts += _memory(rows)
     versions = sorted({c["version"] for cells in rows.values() for n, c in cells.items() if n != "cornu" and "version" in c})
     return "\n".join([*_about(machine), f"Peers: {'; '.join(versions)}.", "", *parts, *_summary(rows)])
 

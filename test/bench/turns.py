@@ -197,7 +197,7 @@ class Program:
         wall, after = time.monotonic() - wall, os.times()
         own = after.children_user - before.children_user + after.children_system - before.children_system
         line = json.loads(out.splitlines()[-1])
-        return {"median": line["median_s"], "least": line["min_s"], "calls": line["n_runs"],
+        return {"median": line["median_s"], "least": line["min_s"], "calls": line["n_runs"], "peak": line["peak_bytes"],
                 "lost": max(0.0, busy_seconds(self.cpus) - busy - own - 0.02) / (wall * self.threads)}
 
     def stop(self):
@@ -225,7 +225,7 @@ class Bursts:
         """The median of the bursts' medians, of the undisturbed bursts if there are any."""
         used = self.quiet() or self.all
         return {"median_s": statistics.median(b["median"] for b in used), "min_s": min(b["least"] for b in used),
-                "bursts": len(used), "calls": sum(b["calls"] for b in used),
+                "bursts": len(used), "calls": sum(b["calls"] for b in used), "peak": max(b["peak"] for b in self.all),
                 "disturbed": round(1 - len(self.quiet()) / len(self.all), 2)}
 
 

@@ -3,8 +3,9 @@
 
     worker.py PEER THREADS
 
-    {"model": ..., "folder": ..., "mode": ..., "batch": ...}   gets ready: {"version", "note", "answer"}
-    {"seconds": S}     works for so long: {"median", "least", "calls"}
+    {"model": ..., "folder": ..., "mode": ..., "batch": ...}   gets ready: {"version", "note", "answer", "libraries"}
+    {"seconds": S}     works for so long: {"median", "least", "calls", "peak"}
+    where "libraries" and "peak" are bytes: with the peer loaded and no model yet; the most since it got ready
     a request that fails is answered by {"error"}
 """
 import json
@@ -20,19 +21,31 @@ GROUP_SECONDS = 0.2e-3  # very short calls are timed together, for the clock's s
 WARM_UP_SECONDS = 0.3
 
 
+def bytes_of(key):
+    """VmRSS: resident now; VmHWM: the most since `forget_peak`."""
+    (line,) = (line for line in open("/proc/self/status") if line.startswith(key))
+    return int(line.split()[1]) * 1024
+
+
+def forget_peak():
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+
+
 class Worker:
     def __init__(self, name, threads):
-        self.name, self.threads = name, threads
+        self.name, self.threads, self.libraries = name, threads, 0
         self.peer, self.step, self.group = None, None, 1
 
     def prepare(self, request):
         self.step = None
-        self.peer = self.peer or peers.load(self.name)(self.threads)
+        if not self.peer:
+            self.peer = peers.load(self.name)(self.threads)
+            self.libraries = bytes_of("VmRSS")
         work = peers.Work(pathlib.Path(request["model"]), pathlib.Path(request["folder"]),
                           request["mode"], request["batch"])
         self.step = self.peer.prepare(work)
         returned = self.step.run()
-        answer = {"version": self.peer.version, "note": self.step.note}
+        answer = {"version": self.peer.version, "note": self.step.note, "libraries": self.libraries}
         if self.step.answer:
             answer["answer"] = [float(v) for v in self.step.answer(returned).ravel()[:256]]
         least, end = 1e9, time.perf_counter() + WARM_UP_SECONDS
@@ -41,6 +54,7 @@ class Worker:
             self.step.run()
             least = min(least, time.perf_counter() - start)
         self.group = max(1, round(GROUP_SECONDS / max(least, 1e-7)))
+        forget_peak()  # what compiling took
         return answer
 
     def burst(self, seconds):
@@ -55,7 +69,8 @@ class Worker:
             stop = clock()
             times.append((stop - start) / group)
             if stop >= end:
-                return {"median": statistics.median(times), "least": min(times), "calls": len(times) * group}
+                return {"median": statistics.median(times), "least": min(times), "calls": len(times) * group,
+                        "peak": bytes_of("VmHWM")}
 
 
 def main():

@@ -289,3 +289,4 @@ def test_bench(digits):
     for mode in ("infer", "train"):
         (line,) = run(digits, "bench", f"--mode={mode}", "--batch-size=8", "--threads=1", "--json", "--min-seconds=0.1").json()
         assert 0 < line["min_s"] <= line["median_s"] and line["n_runs"] >= 1
+        assert line["peak_bytes"] > run(digits, "info", "--json").json()[0]["state_bytes"]
