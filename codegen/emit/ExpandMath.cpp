@@ -79,6 +79,28 @@ struct ExpandUnary : RewritePattern {
   const UnaryFunction &function;
 };
 
+/// The part of a gelu.
+void expandOnePlusErf(Operation *function) {
+  function->walk([](arith::AddFOp op) {
+    for (auto [term, other] : {std::pair(op.getLhs(), op.getRhs()),
+                               std::pair(op.getRhs(), op.getLhs())}) {
+      auto erf = term.getDefiningOp<math::ErfOp>();
+      if (!erf || !matchPattern(other, m_OneFloat()) ||
+          !MathBuilder::isSupported(op.getType()))
+        continue;
+      IRRewriter rewriter(op.getContext());
+      rewriter.setInsertionPoint(op);
+      MathBuilder m(rewriter, op.getLoc(), op.getType());
+      if (m.isF64())
+        continue;
+      rewriter.replaceOp(op, buildOnePlusErf(m, erf.getOperand()));
+      if (erf->use_empty())
+        rewriter.eraseOp(erf);
+      return;
+    }
+  });
+}
+
 struct ExpandPow : OpRewritePattern<math::PowFOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(math::PowFOp op,
@@ -234,6 +256,7 @@ struct ExpandMath : PassWrapper<ExpandMath, OperationPass<ModuleOp>> {
         (shared ? sharing : separate).push_back(&function);
     }
     auto expand = [&](Operation *function) {
+      expandOnePlusErf(function);
       GreedyRewriteConfig config;
       config.setRegionSimplificationLevel(GreedySimplifyRegionLevel::Disabled);
       if (failed(applyPatternsGreedily(function, expansions, config)))

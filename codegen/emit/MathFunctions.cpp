@@ -223,6 +223,16 @@ Value buildErf(MathBuilder &m, Value x) {
   return m.copySign(result, x);
 }
 
+/// 1 + erf(x) = erfc(-x): exp(-t - t q(t)) with t = |x| for negative x, else
+/// 2 less that. Beyond 4 it goes on falling, to nothing.
+Value buildOnePlusErf(MathBuilder &m, Value x) {
+  Value t = m.minimum(m.abs(x), 19);
+  Value q = m.polynomial(p::erfcF32, m.minimum(t, 4));
+  Value small = buildExp(m, m.negate(m.mulAdd(q, t, t)), /*bounded=*/true);
+  return m.select(m.compare(Cmp::OLT, x, m.constant(0)), small,
+                  m.sub(m.constant(2), small));
+}
+
 /// pow(x, y) = exp(y log|x|) with C's special cases; in f64.
 Value buildPow(MathBuilder &m, Value x, Value y) {
   Value magnitude = m.abs(x);

@@ -19,6 +19,9 @@ mlir::Value buildLog(MathBuilder &m, mlir::Value x);
 mlir::Value buildLog1p(MathBuilder &m, mlir::Value x);
 mlir::Value buildTanh(MathBuilder &m, mlir::Value x);
 mlir::Value buildErf(MathBuilder &m, mlir::Value x);
+/// 1 + erf(x) in f32: to half a place of 1, as the sum would be, without the
+/// digits that erf has near 0.
+mlir::Value buildOnePlusErf(MathBuilder &m, mlir::Value x);
 
 mlir::Value buildPow(MathBuilder &m, mlir::Value x, mlir::Value y);
 mlir::Value buildExp2(MathBuilder &m, mlir::Value x);

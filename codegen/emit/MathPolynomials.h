@@ -93,6 +93,12 @@ inline constexpr double erfLargeF32[] = {
     0.12864849,    0.635151327,    0.106236883,   -0.0237620696,
     0.00364246336, -0.00032280531, 1.12314938e-05};
 
+// erfc(x) = exp(-x - x q(x)) for 0 <= x <= 4, to an absolute error
+// weighted error 2e-08, minimax 1.6e-08
+inline constexpr double erfcF32[] = {
+    0.128380254,    0.636597753,   0.102919616,     -0.0195839703,
+    0.000536957581, 0.00103237713, -0.000308791146, 3.14383506e-05};
+
 // erf(x) = x + x p(x^2) for |x| <= 1
 // weighted error 2.3e-17, minimax 7.3e-18
 inline constexpr double erfSmallF64[] = {

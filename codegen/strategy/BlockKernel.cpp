@@ -13,6 +13,7 @@
 #include "codegen/IR/Codegen.h"
 #include "codegen/schedule/IndexMath.h"
 #include "codegen/strategy/Blocks.h"
+#include "codegen/strategy/BufferAccess.h"
 #include "codegen/strategy/Contraction.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -29,6 +30,12 @@ struct Place {
   SmallVector<Value> units;
   Value start; ///< of the block; null without one
   int64_t size = 0;
+};
+
+/// Blocks that have the same code: numbers [first, end).
+struct Variant {
+  int64_t first, end;
+  int64_t size;
 };
 
 /// The part of a buffer that a task touches.
@@ -48,15 +55,20 @@ public:
   void run();
 
 private:
-  void emitGrid(int64_t first, int64_t count, int64_t size);
+  SmallVector<Variant> variants() const;
+  void emitGrid();
+  void emitBlock(const Variant &variant, Value number, Place place);
   void emitStages(const Place &place);
   void emitSteps(Place place);
   void emitFill(linalg::FillOp fill, const Place &place);
   void emitStage(const BlockStage &stage, const Place &place);
   Value slice(Value operand, ArrayRef<BlockDim> dims,
-              ArrayRef<unsigned> unitOfDim, const Place &place);
+              ArrayRef<BlockWindow> windows, ArrayRef<unsigned> unitOfDim,
+              const Place &place);
   Value operandSlice(const BlockStage &stage, AffineMap map, Value operand,
                      const Place &place);
+  unsigned unitOfPadding(const BlockPadding &padding, unsigned dim) const;
+  Value paddedSlice(BlockPadding padding, const Place &place);
   void allocate(int64_t size);
   const BlockStage *writerOf(Value buffer);
   Value unitExtent(unsigned unit);
@@ -76,16 +88,23 @@ private:
 } // namespace
 
 Value BlockEmitter::unitExtent(unsigned unit) {
-  const BlockStage &stage = form.stages.front();
-  linalg::GenericOp op = stage.op;
-  int64_t known = op.getStaticLoopRanges()[stage.units[unit]];
+  const BlockStage &first = form.stages.front();
+  int64_t known =
+      linalg::GenericOp(first.op).getStaticLoopRanges()[first.units[unit]];
   if (!ShapedType::isDynamic(known))
     return arith::ConstantIndexOp::create(builder, loc, known);
-  for (OpOperand &operand : op->getOpOperands())
-    for (auto [dim, expr] :
-         llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults()))
-      if (stage.unitOf(expr) == unit)
-        return memref::DimOp::create(builder, loc, operand.get(), dim);
+  // Of what stays: the buffers between the stages go.
+  for (const BlockStage &stage : form.stages) {
+    linalg::GenericOp op = stage.op;
+    for (OpOperand &operand : op->getOpOperands()) {
+      if (isPrivateBuffer(baseBuffer(operand.get())))
+        continue;
+      for (auto [dim, expr] :
+           llvm::enumerate(op.getMatchingIndexingMap(&operand).getResults()))
+        if (stage.unitOf(expr) == unit)
+          return memref::DimOp::create(builder, loc, operand.get(), dim);
+    }
+  }
   llvm_unreachable("no operand walks the loop");
 }
 
@@ -105,7 +124,7 @@ void BlockEmitter::allocate(int64_t size) {
   for (Operation &op : kernel.getBody().front()) {
     auto alloc = dyn_cast<memref::AllocOp>(op);
     auto found = alloc ? form.buffers.find(alloc) : form.buffers.end();
-    if (found == form.buffers.end())
+    if (found == form.buffers.end() || form.paddingOf(alloc))
       continue;
     SmallVector<int64_t> shape;
     for (auto [extent, dim] :
@@ -120,6 +139,7 @@ void BlockEmitter::allocate(int64_t size) {
 
 /// The part of `operand` at a place; dimensions of units are gone.
 Value BlockEmitter::slice(Value operand, ArrayRef<BlockDim> dims,
+                          ArrayRef<BlockWindow> windows,
                           ArrayRef<unsigned> unitOfDim, const Place &place) {
   if (Value own = local.lookup(operand))
     return own;
@@ -146,6 +166,12 @@ Value BlockEmitter::slice(Value operand, ArrayRef<BlockDim> dims,
       size = builder.getIndexAttr(place.size);
       offset = place.start;
       shape.push_back(place.size);
+    } else if (dim == BlockDim::window) {
+      int64_t rows =
+          (place.size - 1) * windows[i].stride + windows[i].reach + 1;
+      size = builder.getIndexAttr(rows);
+      offset = IndexMath{builder, loc}.mul(place.start, windows[i].stride);
+      shape.push_back(rows);
     } else {
       if (ShapedType::isDynamic(extent))
         size = memref::DimOp::create(builder, loc, operand, i).getResult();
@@ -165,16 +191,87 @@ Value BlockEmitter::slice(Value operand, ArrayRef<BlockDim> dims,
 
 Value BlockEmitter::operandSlice(const BlockStage &stage, AffineMap map,
                                  Value operand, const Place &place) {
+  if (const BlockPadding *padding = form.paddingOf(operand))
+    return paddedSlice(*padding, place);
   SmallVector<BlockDim> dims;
+  SmallVector<BlockWindow> windows;
   SmallVector<unsigned> unitOfDim;
   for (AffineExpr expr : map.getResults()) {
     std::optional<unsigned> unit = stage.unitOf(expr);
+    std::optional<BlockWindow> window = stage.windowOf(expr);
     dims.push_back(unit                  ? BlockDim::unit
                    : stage.isBlock(expr) ? BlockDim::block
+                   : window              ? BlockDim::window
                                          : BlockDim::whole);
+    windows.push_back(window.value_or(BlockWindow()));
     unitOfDim.push_back(unit.value_or(0));
   }
-  return slice(operand, dims, unitOfDim, place);
+  return slice(operand, dims, windows, unitOfDim, place);
+}
+
+/// The part of an input that a task's windows reach, in a buffer of its own
+/// with the border that falls to it.
+Value BlockEmitter::paddedSlice(BlockPadding padding, const Place &place) {
+  Value buffer = padding.buffer.getResult(), source = padding.source();
+  for (const Slice &known : slices)
+    if (known.operand == buffer)
+      return known.view;
+  IndexMath index{builder, loc};
+  auto type = cast<MemRefType>(buffer.getType());
+  auto from = cast<MemRefType>(source.getType());
+  SmallVector<int64_t> shape, insideShape;
+  SmallVector<OpFoldResult> low, size, sourceOffset, sourceSize;
+  for (auto [i, dim] : llvm::enumerate(form.buffers.find(buffer)->second)) {
+    if (dim == BlockDim::unit) {
+      // The same unit of whatever reads it.
+      sourceOffset.push_back(place.units[unitOfPadding(padding, i)]);
+      sourceSize.push_back(builder.getIndexAttr(1));
+      continue;
+    }
+    int64_t extent = type.getDimSize(i), begin = padding.low(i);
+    OpFoldResult offset = builder.getIndexAttr(0);
+    int64_t inside = from.getDimSize(i);
+    if (dim == BlockDim::window) {
+      BlockWindow window = form.windowOf(padding, i);
+      extent = (place.size - 1) * window.stride + window.reach + 1;
+      if (auto start = constantOf(place.start)) {
+        int64_t first = *start * window.stride - begin;
+        begin = std::max<int64_t>(-first, 0);
+        first = std::max<int64_t>(first, 0);
+        inside = std::min(from.getDimSize(i) - first, extent - begin);
+        offset = builder.getIndexAttr(first);
+      } else {
+        // A block that reaches no border.
+        offset = index.add(index.mul(place.start, window.stride), -begin);
+        begin = 0;
+        inside = extent;
+      }
+    }
+    shape.push_back(extent);
+    insideShape.push_back(inside);
+    low.push_back(builder.getIndexAttr(begin));
+    size.push_back(builder.getIndexAttr(inside));
+    sourceOffset.push_back(offset);
+    sourceSize.push_back(builder.getIndexAttr(inside));
+  }
+  auto alloc = memref::AllocOp::create(
+      builder, loc, MemRefType::get(shape, type.getElementType()),
+      builder.getI64IntegerAttr(64));
+  IRMapping mapping;
+  mapping.map(buffer, alloc.getResult());
+  builder.clone(*padding.fill, mapping);
+  SmallVector<OpFoldResult> ones(shape.size(), builder.getIndexAttr(1));
+  SmallVector<OpFoldResult> sourceOnes(from.getRank(), builder.getIndexAttr(1));
+  Value interior =
+      memref::SubViewOp::create(builder, loc, alloc, low, size, ones);
+  Value part = memref::SubViewOp::create(
+      builder, loc,
+      memref::SubViewOp::inferRankReducedResultType(
+          insideShape, from, sourceOffset, sourceSize, sourceOnes),
+      source, sourceOffset, sourceSize, sourceOnes);
+  memref::CopyOp::create(builder, loc, part, interior);
+  slices.push_back({buffer, {}, {}, alloc});
+  return alloc;
 }
 
 void BlockEmitter::emitFill(linalg::FillOp fill, const Place &place) {
@@ -289,12 +386,51 @@ void BlockEmitter::emitSteps(Place place) {
   std::swap(ops, inside);
 }
 
-/// Tasks for `count` blocks of `size` points from `first` on.
-void BlockEmitter::emitGrid(int64_t first, int64_t count, int64_t size) {
-  if (count == 0)
-    return;
+/// The unit that walks dimension `dim` of a padding.
+unsigned BlockEmitter::unitOfPadding(const BlockPadding &padding,
+                                     unsigned dim) const {
+  for (const BlockStage &stage : form.stages) {
+    linalg::GenericOp op = stage.op;
+    for (OpOperand *operand : op.getDpsInputOperands())
+      if (operand->get() == memref::AllocOp(padding.buffer).getResult())
+        return *stage.unitOf(op.getMatchingIndexingMap(operand).getResult(dim));
+  }
+  llvm_unreachable("a padding that nobody reads");
+}
+
+/// Which blocks are alike: all but a shorter last one, and but the first and
+/// the last where they have a border.
+SmallVector<Variant> BlockEmitter::variants() const {
+  const int64_t blocks = llvm::divideCeil(form.extent, block);
+  const int64_t last = form.extent - (blocks - 1) * block;
+  SmallVector<Variant> variants;
+  int64_t next = 0;
+  if (!form.paddings.empty() && blocks > 1)
+    variants.push_back({next++, 1, block});
+  if (blocks > 1 && (last != block || !form.paddings.empty()))
+    variants.push_back({blocks - 1, blocks, last});
+  // The most at the end: the switch's default.
+  if (next < blocks - (variants.size() > static_cast<size_t>(next)))
+    variants.push_back(
+        {next, blocks - (variants.size() > static_cast<size_t>(next)), block});
+  return variants;
+}
+
+void BlockEmitter::emitBlock(const Variant &variant, Value number,
+                             Place place) {
   IndexMath index{builder, loc};
-  Value total = index.constant(count);
+  place.size = variant.size;
+  place.start = variant.end - variant.first == 1
+                    ? index.constant(variant.first * block)
+                    : index.mul(number, block);
+  emitStages(place);
+}
+
+void BlockEmitter::emitGrid() {
+  IndexMath index{builder, loc};
+  const bool inBlocks = form.extent && !form.isSequential;
+  const int64_t blocks = inBlocks ? llvm::divideCeil(form.extent, block) : 1;
+  Value total = index.constant(blocks);
   for (Value extent : extents)
     total = index.mul(total, extent);
   // Points of a task in all stages.
@@ -304,9 +440,8 @@ void BlockEmitter::emitGrid(int64_t first, int64_t count, int64_t size) {
     for (auto [loop, extent] :
          llvm::enumerate(linalg::GenericOp(stage.op).getStaticLoopRanges()))
       if (!llvm::is_contained(stage.units, loop))
-        own *= loop == stage.block && !form.isSequential
-                   ? size
-                   : std::max<int64_t>(extent, 1);
+        own *= loop == stage.block && inBlocks ? block
+                                               : std::max<int64_t>(extent, 1);
     points += own;
   }
   Value large = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::uge,
@@ -316,12 +451,10 @@ void BlockEmitter::emitGrid(int64_t first, int64_t count, int64_t size) {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(grid.getBodyBlock());
   Place place;
-  Value rest = grid.getTask();
-  if (form.extent && !form.isSequential) {
-    Value blocks = index.constant(count);
-    place.start = index.add(index.mul(index.rem(rest, blocks), size), first);
-    place.size = size;
-    rest = index.div(rest, blocks);
+  Value rest = grid.getTask(), number = index.constant(0);
+  if (blocks > 1) {
+    number = index.rem(rest, index.constant(blocks));
+    rest = index.div(rest, index.constant(blocks));
   }
   place.units.resize(extents.size());
   for (unsigned unit = extents.size(); unit-- > 0;) {
@@ -330,28 +463,43 @@ void BlockEmitter::emitGrid(int64_t first, int64_t count, int64_t size) {
       rest = index.div(rest, extents[unit]);
   }
   if (form.isSequential)
-    emitSteps(place);
-  else
-    emitStages(place);
+    return emitSteps(place);
+  if (!form.extent)
+    return emitStages(place);
+  SmallVector<Variant> all = variants();
+  if (all.size() == 1)
+    return emitBlock(all.front(), number, place);
+  SmallVector<int64_t> cases;
+  for (const Variant &variant : ArrayRef(all).drop_back())
+    cases.push_back(variant.first);
+  auto choice = scf::IndexSwitchOp::create(builder, loc, TypeRange(), number,
+                                           cases, cases.size());
+  for (auto [i, variant] : llvm::enumerate(all)) {
+    Region &region = i < cases.size() ? choice.getCaseRegions()[i]
+                                      : choice.getDefaultRegion();
+    builder.setInsertionPointToStart(&region.emplaceBlock());
+    emitBlock(variant, number, place);
+    scf::YieldOp::create(builder, loc);
+  }
 }
 
 void BlockEmitter::run() {
   Block &body = kernel.getBody().front();
   for (Operation &op : body)
-    if (isa<linalg::GenericOp, linalg::FillOp>(op))
+    if (auto fill = dyn_cast<linalg::FillOp>(op);
+        isa<linalg::GenericOp>(op) ||
+        (fill && !form.paddingOf(fill.getOutputs()[0])))
       ops.push_back(&op);
   builder.setInsertionPoint(body.getTerminator());
   for (unsigned unit = 0; unit < form.stages.front().units.size(); ++unit)
     extents.push_back(unitExtent(unit));
-  if (!form.extent || form.isSequential) {
-    emitGrid(0, 1, block);
-  } else {
-    int64_t count = form.extent / block, rest = form.extent % block;
-    emitGrid(0, count, block);
-    emitGrid(count * block, rest ? 1 : 0, rest);
-  }
+  emitGrid();
   for (Operation *op : llvm::reverse(ops))
     rewriter.eraseOp(op);
+  for (BlockPadding &padding : form.paddings)
+    for (Operation *op : {padding.copy.getOperation(), padding.fill,
+                          padding.interior.getOperation()})
+      rewriter.eraseOp(op);
   SmallVector<Operation *> dead;
   for (Operation &op : body)
     if (auto alloc = dyn_cast<memref::AllocOp>(op);
@@ -364,12 +512,51 @@ void BlockEmitter::run() {
   }
 }
 
+/// Sums over a single element are none: a 1 x 1 window is no window.
+static void dropUnitReductions(RewriterBase &rewriter, linalg::GenericOp op) {
+  SmallVector<AffineExpr> loops;
+  SmallVector<utils::IteratorType> iterators;
+  for (auto [extent, type] :
+       llvm::zip(op.getStaticLoopRanges(), op.getIteratorTypesArray()))
+    if (extent == 1 && type == utils::IteratorType::reduction) {
+      loops.push_back(rewriter.getAffineConstantExpr(0));
+    } else {
+      loops.push_back(rewriter.getAffineDimExpr(iterators.size()));
+      iterators.push_back(type);
+    }
+  if (iterators.size() == loops.size() || op.hasIndexSemantics())
+    return;
+  SmallVector<AffineMap> maps;
+  for (AffineMap map : op.getIndexingMapsArray())
+    maps.push_back(map.replaceDimsAndSymbols(loops, {}, iterators.size(), 0));
+  rewriter.modifyOpInPlace(op, [&] {
+    op.setIndexingMapsAttr(rewriter.getAffineMapArrayAttr(maps));
+    SmallVector<Attribute> kinds;
+    for (utils::IteratorType kind : iterators)
+      kinds.push_back(
+          linalg::IteratorTypeAttr::get(rewriter.getContext(), kind));
+    op.setIteratorTypesAttr(rewriter.getArrayAttr(kinds));
+  });
+}
+
 bool cutIntoBlocks(RewriterBase &rewriter, func::FuncOp kernel,
                    const Target &target) {
+  SmallVector<linalg::GenericOp> products;
+  kernel.walk([&](linalg::GenericOp op) {
+    if (isProduct(op))
+      products.push_back(op);
+  });
+  if (products.size() < 2)
+    return false;
+  for (linalg::GenericOp op : products)
+    dropUnitReductions(rewriter, op);
   std::optional<BlockForm> form = BlockForm::of(kernel);
   if (!form)
     return false;
-  BlockEmitter(rewriter, kernel, *form, form->chooseBlock(target)).run();
+  int64_t block = form->chooseBlock(target);
+  if (!form->bordersAreBlocks(block))
+    return false;
+  BlockEmitter(rewriter, kernel, *form, block).run();
   return true;
 }
 

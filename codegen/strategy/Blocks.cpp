@@ -7,6 +7,7 @@
 
 #include "codegen/strategy/Blocks.h"
 
+#include "codegen/schedule/LinearExpr.h"
 #include "codegen/strategy/BufferAccess.h"
 #include "codegen/strategy/Contraction.h"
 #include "codegen/strategy/ContractionForm.h"
@@ -35,19 +36,82 @@ bool BlockStage::reducesBlock() const {
   return block && !isParallel(linalg::GenericOp(op), *block);
 }
 
-/// The generics of a kernel that consists of nothing else than them, fills and
-/// views, or nothing.
-static SmallVector<linalg::GenericOp> stagesOf(func::FuncOp kernel) {
-  SmallVector<linalg::GenericOp> stages;
+std::optional<BlockWindow> BlockStage::windowOf(AffineExpr expr) const {
+  auto linear = block
+                    ? LinearExpr::of(expr, linalg::GenericOp(op).getNumLoops())
+                    : std::nullopt;
+  if (!linear || !linear->moves(*block) || linear->constant != 0)
+    return std::nullopt;
+  BlockWindow window;
+  SmallVector<int64_t> extents = linalg::GenericOp(op).getStaticLoopRanges();
+  for (auto [loop, coefficient] : llvm::enumerate(linear->coefficients)) {
+    if (coefficient == 0)
+      continue;
+    if (coefficient < 0 || ShapedType::isDynamic(extents[loop]) ||
+        llvm::is_contained(units, loop))
+      return std::nullopt;
+    if (loop == *block)
+      window.stride = coefficient;
+    else
+      window.reach += coefficient * (extents[loop] - 1);
+  }
+  return window;
+}
+
+/// The padding that an allocation is: filled, and an input copied into it.
+static std::optional<BlockPadding> paddingOf(memref::AllocOp buffer) {
+  BlockPadding padding{buffer, nullptr, nullptr, nullptr};
+  for (Operation *user : buffer->getUsers()) {
+    if (auto interior = dyn_cast<memref::SubViewOp>(user)) {
+      if (padding.interior || !interior.hasUnitStride() ||
+          interior.getType().getRank() != buffer.getType().getRank() ||
+          llvm::any_of(interior.getStaticOffsets(), ShapedType::isDynamic) ||
+          !interior->hasOneUse())
+        return std::nullopt;
+      padding.interior = interior;
+      padding.copy = dyn_cast<memref::CopyOp>(*interior->user_begin());
+    } else if (isa<linalg::MapOp, linalg::FillOp>(user)) {
+      if (padding.fill)
+        return std::nullopt;
+      padding.fill = user;
+    } else if (!isa<linalg::GenericOp>(user)) {
+      return std::nullopt;
+    }
+  }
+  if (!padding.fill || !padding.copy ||
+      padding.copy.getTarget() != padding.interior.getResult() ||
+      !isa<BlockArgument>(baseBuffer(padding.source())))
+    return std::nullopt;
+  return padding;
+}
+
+const BlockPadding *BlockForm::paddingOf(Value buffer) const {
+  auto found = llvm::find_if(paddings, [&](const BlockPadding &padding) {
+    return memref::AllocOp(padding.buffer).getResult() == buffer;
+  });
+  return found == paddings.end() ? nullptr : found;
+}
+
+/// Finds the generics of a kernel that consists of nothing else than them,
+/// fills, views and paddings; false if there is more.
+static bool findStages(func::FuncOp kernel, BlockForm &form) {
+  llvm::SmallPtrSet<Operation *, 8> known;
+  for (auto alloc : kernel.getBody().front().getOps<memref::AllocOp>())
+    if (auto padding = paddingOf(alloc)) {
+      form.paddings.push_back(*padding);
+      known.insert(padding->fill);
+      known.insert(padding->copy);
+    }
   for (Operation &op : kernel.getBody().front().without_terminator()) {
     if (auto generic = dyn_cast<linalg::GenericOp>(op))
-      stages.push_back(generic);
-    else if (!isa<linalg::FillOp, memref::AllocOp, memref::DimOp,
+      form.stages.push_back({generic, {}, std::nullopt});
+    else if (!known.contains(&op) &&
+             !isa<linalg::FillOp, memref::AllocOp, memref::DimOp,
                   ViewLikeOpInterface>(op) &&
              !isPure(&op))
-      return {};
+      return false;
   }
-  return stages;
+  return true;
 }
 
 /// A loop of the first stage in every stage, or nothing where one of them does
@@ -116,9 +180,9 @@ static Role roleOf(ArrayRef<linalg::GenericOp> stages,
 }
 
 /// The role of each dimension of an operand, or none where a shared loop moves
-/// it together with another.
-static std::optional<SmallVector<BlockDim>> dimsOf(const BlockStage &stage,
-                                                   AffineMap map) {
+/// it together with another that is no window.
+static std::optional<SmallVector<BlockDim>>
+dimsOf(const BlockStage &stage, AffineMap map, bool isInput) {
   SmallVector<BlockDim> dims;
   for (AffineExpr expr : map.getResults()) {
     bool shared = llvm::any_of(stage.units,
@@ -126,11 +190,14 @@ static std::optional<SmallVector<BlockDim>> dimsOf(const BlockStage &stage,
                                  return expr.isFunctionOfDim(loop);
                                }) ||
                   (stage.block && expr.isFunctionOfDim(*stage.block));
-    if (shared && !plainLoop(expr))
+    if (!shared)
+      dims.push_back(BlockDim::whole);
+    else if (plainLoop(expr))
+      dims.push_back(stage.isBlock(expr) ? BlockDim::block : BlockDim::unit);
+    else if (isInput && stage.windowOf(expr))
+      dims.push_back(BlockDim::window);
+    else
       return std::nullopt;
-    dims.push_back(!shared               ? BlockDim::whole
-                   : stage.isBlock(expr) ? BlockDim::block
-                                         : BlockDim::unit);
   }
   return dims;
 }
@@ -143,7 +210,8 @@ static bool findBuffers(BlockForm &form) {
     for (OpOperand &operand : op->getOpOperands()) {
       if (!isa<MemRefType>(operand.get().getType()))
         continue;
-      auto dims = dimsOf(stage, op.getMatchingIndexingMap(&operand));
+      auto dims = dimsOf(stage, op.getMatchingIndexingMap(&operand),
+                         !op.isDpsInit(&operand));
       if (!dims)
         return false;
       if (op.isDpsInit(&operand) &&
@@ -155,6 +223,10 @@ static bool findBuffers(BlockForm &form) {
       Value base = baseBuffer(operand.get());
       if (!isPrivateBuffer(base))
         continue;
+      // What is computed in a block is not there for a window over its border.
+      if (llvm::is_contained(*dims, BlockDim::window) &&
+          (!form.paddingOf(base) || form.isSequential))
+        return false;
       auto [known, isNew] = form.buffers.try_emplace(base, *dims);
       if (operand.get() != base || (!isNew && known->second != *dims))
         return false;
@@ -172,23 +244,63 @@ static bool findBuffers(BlockForm &form) {
   return true;
 }
 
+BlockWindow BlockForm::windowOf(const BlockPadding &padding,
+                                unsigned dim) const {
+  for (const BlockStage &stage : stages) {
+    linalg::GenericOp op = stage.op;
+    for (OpOperand *operand : op.getDpsInputOperands())
+      if (operand->get() == memref::AllocOp(padding.buffer).getResult())
+        return *stage.windowOf(
+            op.getMatchingIndexingMap(operand).getResult(dim));
+  }
+  return {};
+}
+
+bool BlockForm::bordersAreBlocks(int64_t block) const {
+  const int64_t blocks = block ? llvm::divideCeil(extent, block) : 1;
+  for (BlockPadding padding : paddings) {
+    auto found = buffers.find(padding.buffer.getResult());
+    if (found == buffers.end())
+      return false;
+    for (auto [i, dim] : llvm::enumerate(found->second)) {
+      if (dim != BlockDim::window)
+        continue;
+      BlockWindow window = windowOf(padding, i);
+      int64_t size = cast<MemRefType>(padding.source().getType()).getDimSize(i);
+      int64_t end = ((blocks - 1) * block - 1) * window.stride + window.reach;
+      // The second block begins inside, and the last but one ends there.
+      if (blocks > 1 && (block * window.stride < padding.low(i) ||
+                         (blocks > 2 && end - padding.low(i) >= size)))
+        return false;
+      // The last one has some rows of the input.
+      if (blocks > 1 &&
+          (blocks - 1) * block * window.stride - padding.low(i) >= size)
+        return false;
+    }
+  }
+  return true;
+}
+
 std::optional<BlockForm> BlockForm::of(func::FuncOp kernel) {
-  SmallVector<linalg::GenericOp> stages = stagesOf(kernel);
+  BlockForm form;
+  if (!findStages(kernel, form))
+    return std::nullopt;
+  SmallVector<linalg::GenericOp> stages;
+  for (BlockStage &stage : form.stages)
+    stages.push_back(stage.op);
   if (llvm::count_if(stages, isProduct) < 2)
     return std::nullopt;
-  BlockForm form;
-  for (linalg::GenericOp stage : stages)
-    form.stages.push_back({stage, {}, std::nullopt});
   Role blockRole = Role::none;
   for (unsigned loop = 0; loop < stages[0].getNumLoops(); ++loop) {
     SmallVector<unsigned> loops = followLoop(stages, loop);
     Role role = loops.empty() ? Role::none : roleOf(stages, loops);
     int64_t extent = stages[0].getStaticLoopRanges()[loop];
-    if (role == Role::batch) {
+    if (role == Role::batch ||
+        (role == Role::rows && ShapedType::isDynamic(extent))) {
       for (auto [stage, own] : llvm::zip(form.stages, loops))
         stage.units.push_back(own);
-    } else if ((role == Role::rows ||
-                (role == Role::sums && blockRole != Role::rows)) &&
+    } else if (((role == Role::rows && blockRole != Role::rows) ||
+                (role == Role::sums && blockRole == Role::none)) &&
                !ShapedType::isDynamic(extent)) {
       for (auto [stage, own] : llvm::zip(form.stages, loops))
         stage.block = own;
@@ -204,12 +316,16 @@ std::optional<BlockForm> BlockForm::of(func::FuncOp kernel) {
   return form;
 }
 
-/// A block that has no rest, if there is one not much smaller.
-static int64_t evenBlock(int64_t extent, int64_t most) {
-  for (int64_t block = most; block * 2 > most; --block)
-    if (extent % block == 0)
-      return block;
-  return most;
+/// `extent` in as few blocks of at most `most` as it takes. Where `hasBorders`,
+/// the last one has code of its own in any case; else blocks that have no rest
+/// are better, if there are some not much smaller.
+static int64_t evenBlock(int64_t extent, int64_t most, bool hasBorders) {
+  int64_t equal = llvm::divideCeil(extent, llvm::divideCeil(extent, most));
+  if (!hasBorders)
+    for (int64_t block = most; block * 2 > most; --block)
+      if (extent % block == 0)
+        return block;
+  return equal;
 }
 
 int64_t BlockForm::chooseBlock(const Target &target) const {
@@ -217,7 +333,8 @@ int64_t BlockForm::chooseBlock(const Target &target) const {
     return 0;
   int64_t bytes = 1; // per point of the block loop
   for (auto &[buffer, dims] : buffers) {
-    if (!llvm::is_contained(dims, BlockDim::block))
+    if (!llvm::is_contained(dims, BlockDim::block) &&
+        !llvm::is_contained(dims, BlockDim::window))
       continue;
     auto type = cast<MemRefType>(buffer.getType());
     int64_t row = (type.getElementTypeBitWidth() + 7) / 8;
@@ -225,23 +342,34 @@ int64_t BlockForm::chooseBlock(const Target &target) const {
       row *= dim == BlockDim::whole ? size : 1;
     bytes += row;
   }
-  // Half of the cache is for what comes in and goes out. Fewer rows would not
-  // pay for bringing the other operands.
-  constexpr int64_t kFewest = 32;
-  int64_t most = std::max(target.l2Bytes / 2 / bytes, kFewest);
+  // Half of the cache is for what comes in and goes out. Fewer rows of a
+  // product would not pay for bringing the other operands.
+  int64_t fewest = 32;
+  for (const BlockStage &stage : stages)
+    if (auto form = ContractionForm::of(stage.op); form && !form->sharedLane) {
+      int64_t others = 1;
+      for (unsigned loop : form->rows)
+        if (loop != stage.block && !llvm::is_contained(stage.units, loop))
+          others *= form->extents[loop];
+      fewest = std::min<int64_t>(fewest, llvm::divideCeil(32, others));
+    }
+  int64_t most = std::max(target.l2Bytes / 2 / bytes, fewest);
   if (!isSequential) {
-    // One sample should give a few tasks.
+    // One sample should give a few tasks; fewer where each brings a border of
+    // its own.
     int64_t tasks = 1;
     for (unsigned unit : stages[0].units) {
       int64_t size =
           linalg::GenericOp(stages[0].op).getStaticLoopRanges()[unit];
       tasks *= ShapedType::isDynamic(size) ? 1 : size;
     }
-    constexpr int64_t kFewTasks = 4;
-    if (tasks < kFewTasks)
-      most = std::min(most, std::max(extent * tasks / kFewTasks, kFewest));
+    const int64_t fewTasks = paddings.empty() ? 4 : 2;
+    if (tasks < fewTasks)
+      most = std::min(
+          most, std::max<int64_t>(llvm::divideCeil(extent * tasks, fewTasks),
+                                  fewest));
   }
-  return extent <= most ? extent : evenBlock(extent, most);
+  return extent <= most ? extent : evenBlock(extent, most, !paddings.empty());
 }
 
 } // namespace cornu::codegen

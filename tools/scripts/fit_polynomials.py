@@ -175,6 +175,12 @@ namespace cornu::codegen::polynomials {
         "erf(x) = 1 - exp(-x - x q(x)) for 0.92 <= x <= 4",
     )  # fmt: skip
     fit(
+        "erfcF32", 32,
+        lambda x: erfc_q(x) / x - 1 if x > mpf("1e-20") else 2 / sqrt(pi) - 1,
+        lambda x: x * erfc(x), mpf("1e-10"), mpf("4"), 7,
+        "erfc(x) = exp(-x - x q(x)) for 0 <= x <= 4, to an absolute error",
+    )  # fmt: skip
+    fit(
         "erfSmallF64", 64, erf_p, lambda s: 1 / (1 + erf_p(s)),
         mpf("1e-20"), mpf(1), 11,
         "erf(x) = x + x p(x^2) for |x| <= 1",

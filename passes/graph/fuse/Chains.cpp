@@ -9,7 +9,8 @@
 //
 // For each b and h it is a small task of its own. As one kernel, the scores of
 // a task stay in its cache and never come into being as a tensor. The gradients
-// are alike.
+// are alike; so is a depthwise convolution before a pointwise one, for some
+// rows of the image.
 //
 //===----------------------------------------------------------------------===//
 
@@ -147,8 +148,64 @@ Grouping::contractionsBeside(unsigned chain, ArrayRef<int64_t> leading) const {
   return siblings.takeVector();
 }
 
+/// True for a convolution of each channel for itself.
+static bool isDepthwise(nn::ConvolutionOp op) {
+  return op.getGroups() > 1 &&
+         static_cast<int64_t>(op.getGroups()) ==
+             nn::tensorType(op.getInput()).getShape().back();
+}
+
+/// True for a convolution of each pixel for itself.
+static bool isPointwise(nn::ConvolutionOp op) {
+  auto isOne = [](int64_t value) { return value == 1; };
+  auto isNone = [](int64_t value) { return value == 0; };
+  return op.getGroups() == 1 &&
+         llvm::all_of(nn::tensorType(op.getKernel()).getShape().drop_back(2),
+                      isOne) &&
+         llvm::all_of(op.getStrides(), isOne) &&
+         llvm::all_of(op.getPadding(), isNone);
+}
+
+/// The group of a pointwise convolution that alone reads the result of a
+/// depthwise one, or none.
+std::optional<unsigned> Grouping::pointwiseAfter(unsigned root) const {
+  auto depthwise =
+      all[root].isMerged || all[root].kind != GroupKind::contraction
+          ? nullptr
+          : dyn_cast<nn::ConvolutionOp>(all[root].ops.front());
+  if (!depthwise || !isDepthwise(depthwise))
+    return std::nullopt;
+  std::optional<unsigned> reader;
+  for (Operation *op : all[root].ops)
+    for (Operation *user : op->getUsers()) {
+      auto group = groupOf(user);
+      if (group == root)
+        continue;
+      auto pointwise = dyn_cast<nn::ConvolutionOp>(user);
+      if (!group || reader || !pointwise || !isPointwise(pointwise) ||
+          pointwise.getInput() != op->getResult(0) ||
+          all[*group].kind != GroupKind::contraction ||
+          all[*group].ops.front() != user)
+        return std::nullopt;
+      // Each task reads all weights: fewer than the pixels between.
+      ArrayRef<int64_t> shape = nn::tensorType(user->getResult(0)).getShape();
+      int64_t pixels = 1;
+      for (int64_t size : shape.drop_front().drop_back())
+        pixels *= size;
+      if (pixels <= shape.back())
+        return std::nullopt;
+      reader = group;
+    }
+  return reader;
+}
+
 void Grouping::mergeChains() {
   for (unsigned root = 0; root < all.size(); ++root) {
+    if (auto reader = pointwiseAfter(root); reader && canMerge(root, *reader)) {
+      merge(root, *reader);
+      all[root].kind = GroupKind::chain;
+      continue;
+    }
     nn::ContractOp contract =
         all[root].isMerged ? nullptr : contractionOf(all[root]);
     if (!contract)

@@ -129,6 +129,7 @@ private:
                                     llvm::ArrayRef<int64_t> leading) const;
   llvm::SmallVector<unsigned>
   contractionsAfter(unsigned from, llvm::ArrayRef<int64_t> leading) const;
+  std::optional<unsigned> pointwiseAfter(unsigned root) const;
   llvm::SmallVector<unsigned>
   contractionsBeside(unsigned chain, llvm::ArrayRef<int64_t> leading) const;
   bool absorbs(unsigned into, unsigned from, bool isEpilogue) const;

@@ -157,6 +157,105 @@ std::string attentionGradients(const std::map<char, int64_t> &sizes,
   return kernel.text();
 }
 
+/// A depthwise convolution before a pointwise one, each with a relu.
+struct Separable {
+  int64_t height, width, channels, filters, taps, stride, low, high;
+
+  std::string text() const {
+    int64_t tall = height + low + high, wide = width + low + high;
+    int64_t rows = (tall - taps) / stride + 1,
+            columns = (wide - taps) / stride + 1;
+    std::string text = with(R"(
+#in = affine_map<(b, y, x, c, i, j) -> (b, y * $S + i, x * $S + j, c)>
+#tap = affine_map<(b, y, x, c, i, j) -> (i, j, c)>
+#out = affine_map<(b, y, x, c, i, j) -> (b, y, x, c)>
+#pixel = affine_map<(b, y, x, f, i, j, c) -> (b, y + i, x + j, c)>
+#weight = affine_map<(b, y, x, f, i, j, c) -> (i, j, c, f)>
+#sum = affine_map<(b, y, x, f, i, j, c) -> (b, y, x, f)>
+#all = affine_map<(b, y, x, c) -> (b, y, x, c)>
+func.func @kernel(%x: memref<?x$Hx$Wx$Cxf32>, %k: memref<$Kx$Kx$Cxf32>, %v: memref<1x1x$Cx$Fxf32>, %o: memref<?x$Yx$Xx$Fxf32>, %w: memref<?xi8>) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = memref.dim %x, %c0 : memref<?x$Hx$Wx$Cxf32>
+$PAD
+  %t = memref.alloc(%n) : memref<?x$Yx$Xx$Cxf32>
+  linalg.fill ins(%zero : f32) outs(%t : memref<?x$Yx$Xx$Cxf32>)
+  linalg.generic {indexing_maps = [#in, #tap, #out], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]}
+      ins(%p, %k : memref<?x$Tx$Dx$Cxf32>, memref<$Kx$Kx$Cxf32>) outs(%t : memref<?x$Yx$Xx$Cxf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %c, %0 : f32
+    linalg.yield %1 : f32
+  }
+  %r = memref.alloc(%n) : memref<?x$Yx$Xx$Cxf32>
+  linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%t : memref<?x$Yx$Xx$Cxf32>) outs(%r : memref<?x$Yx$Xx$Cxf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.maximumf %a, %zero : f32
+    linalg.yield %0 : f32
+  }
+  %s = memref.alloc(%n) : memref<?x$Yx$Xx$Fxf32>
+  linalg.fill ins(%zero : f32) outs(%s : memref<?x$Yx$Xx$Fxf32>)
+  linalg.generic {indexing_maps = [#pixel, #weight, #sum], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
+      ins(%r, %v : memref<?x$Yx$Xx$Cxf32>, memref<1x1x$Cx$Fxf32>) outs(%s : memref<?x$Yx$Xx$Fxf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %c, %0 : f32
+    linalg.yield %1 : f32
+  }
+  linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s : memref<?x$Yx$Xx$Fxf32>) outs(%o : memref<?x$Yx$Xx$Fxf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.maximumf %a, %zero : f32
+    linalg.yield %0 : f32
+  }
+  return
+})",
+                            {{"$PAD", low + high ? R"(
+  %p = memref.alloc(%n) : memref<?x$Tx$Dx$Cxf32>
+  linalg.map outs(%p : memref<?x$Tx$Dx$Cxf32>) (%init: f32) { linalg.yield %zero : f32 }
+  %i = memref.subview %p[0, $L, $L, 0] [%n, $H, $W, $C] [1, 1, 1, 1] : memref<?x$Tx$Dx$Cxf32> to memref<?x$Hx$Wx$Cxf32, strided<[$P, $Q, $C, 1], offset: $O>>
+  memref.copy %x, %i : memref<?x$Hx$Wx$Cxf32> to memref<?x$Hx$Wx$Cxf32, strided<[$P, $Q, $C, 1], offset: $O>>)"
+                                                 : R"(
+  %p = memref.cast %x : memref<?x$Hx$Wx$Cxf32> to memref<?x$Tx$Dx$Cxf32>)"}});
+    const std::pair<const char *, int64_t> sizes[] = {
+        {"$H", height},
+        {"$W", width},
+        {"$C", channels},
+        {"$F", filters},
+        {"$K", taps},
+        {"$S", stride},
+        {"$T", tall},
+        {"$D", wide},
+        {"$Y", rows},
+        {"$X", columns},
+        {"$L", low},
+        {"$P", tall * wide * channels},
+        {"$Q", wide * channels},
+        {"$O", (low * wide + low) * channels}};
+    for (auto [name, size] : sizes)
+      text = with(text, {{name, std::to_string(size)}});
+    return text;
+  }
+};
+
+TEST_F(NestTest, DepthwiseAndPointwiseInBlocks) {
+  const Separable cases[] = {
+      {25, 5, 64, 64, 3, 1, 1, 1}, {25, 5, 16, 24, 3, 1, 0, 0},
+      {24, 24, 8, 16, 3, 2, 0, 1}, {24, 24, 8, 16, 3, 2, 1, 1},
+      {40, 7, 12, 20, 5, 1, 2, 2}, {33, 9, 5, 3, 7, 2, 3, 3},
+      {6, 6, 32, 8, 3, 1, 1, 1},   {9, 9, 32, 33, 5, 1, 4, 4},
+      {17, 3, 16, 16, 3, 3, 1, 1}, {100, 4, 8, 8, 3, 1, 1, 1}};
+  for (int64_t cache : {0, 1 << 12})
+    for (const Separable &one : cases) {
+      l2Bytes = cache;
+      SCOPED_TRACE(std::to_string(one.height) + " x " +
+                   std::to_string(one.width) + ", " + std::to_string(one.taps) +
+                   " taps, stride " + std::to_string(one.stride));
+      check(one.text(), 1e-5);
+    }
+}
+
 /// Blocks without a rest, with one, of one row, and a single one.
 TEST_F(NestTest, ChainsOfContractionsInBlocks) {
   std::mt19937 random(5);

@@ -33,10 +33,13 @@ using Loop = void (*)(const T *, const T *, int64_t, int64_t, int64_t,
 
 class Compiled {
 public:
-  /// A loop that applies `op` to vectors of 8.
+  /// A loop that applies `op` to vectors of 8. `after` may compute `stored` of
+  /// what it gives, %r.
   static std::unique_ptr<Compiled> create(const std::string &op, bool binary,
                                           const std::string &type,
-                                          const std::string &cpu) {
+                                          const std::string &cpu,
+                                          const std::string &after = "",
+                                          const std::string &stored = "%r") {
     std::string source = llvm::formatv(
         R"(func.func @loop(%a: memref<?x{0}>, %b: memref<?x{0}>, %y: memref<?x{0}>) {{
           %c0 = arith.constant 0 : index
@@ -46,11 +49,12 @@ public:
             %u = vector.load %a[%i] : memref<?x{0}>, vector<8x{0}>
             %v = vector.load %b[%i] : memref<?x{0}>, vector<8x{0}>
             %r = {1} %u{2} : vector<8x{0}>
-            vector.store %r, %y[%i] : memref<?x{0}>, vector<8x{0}>
+            {3}
+            vector.store {4}, %y[%i] : memref<?x{0}>, vector<8x{0}>
           }
           return
         })",
-        type, op, binary ? ", %v" : "");
+        type, op, binary ? ", %v" : "", after, stored);
     DialectRegistry registry;
     tools::registerCompilerDialects(registry);
     MLIRContext context(registry);
@@ -197,6 +201,23 @@ TEST_P(MathF32, IsWithinTwoUlps) {
 
 // With and without a multiply-add, and with SSE2 alone.
 INSTANTIATE_TEST_SUITE_P(Cpus, MathF32, testing::Values("x86-64-v3", "x86-64"));
+
+TEST_P(MathF32, OnePlusErfIsAsNearAsTheSum) {
+  // %one and the sum, before the store of %r.
+  auto code = Compiled::create("math.erf", false, "f32", GetParam(),
+                               "%one = arith.constant dense<1.0> : "
+                               "vector<8xf32>\n"
+                               "%s = arith.addf %one, %r : vector<8xf32>",
+                               "%s");
+  ASSERT_TRUE(code);
+  std::vector<float> x = allFloats(1021);
+  std::vector<float> y = code->apply(x);
+  for (size_t i = 0; i < x.size(); ++i)
+    if (std::isnan(x[i]))
+      ASSERT_TRUE(std::isnan(y[i]));
+    else
+      ASSERT_LE(std::fabs(y[i] - std::erfc(-double(x[i]))), 1.3e-7) << x[i];
+}
 
 TEST(MathF32Pow, IsWithinTwoUlps) {
   auto code = Compiled::create("math.powf", true, "f32", "x86-64-v3");
