@@ -18,6 +18,8 @@ void buildKernelsPipeline(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createStrategyPass());
   // weights → in the order of the tiles that read them
   pm.addPass(createLayOutWeightsPass());
+  // constant kernels of convolutions → as minimal filtering transforms them
+  pm.addPass(createTransformWeightsPass());
   // weights that all steps of a loop read → packed before it
   pm.addPass(createPackBeforeLoopsPass());
   // ... → codegen.parallel of loops over vectors

@@ -79,7 +79,12 @@ def Codegen_WinogradAttr : Codegen_Attr<"Winograd", "winograd"> {
 
     A gradient for the kernel is a sum over all squares: it has at most `sums`
     partial ones, and a task computes one of them for `channels` x `lanes`
-    of the kernel (both 0 for other convolutions).
+    of the kernel. For other convolutions `channels` is 0, and tasks of few
+    squares, which would each read all of the kernel, are for `lanes` of it (0:
+    for all).
+
+    Where `transformed`, the right operand is the kernel's transform already,
+    and there is no other nest: `from` is 0.
 
     ```mlir
     #codegen.winograd<side = 2, taps = 3, squares = 64, from = 32, sums = 4,
@@ -90,7 +95,8 @@ def Codegen_WinogradAttr : Codegen_Attr<"Winograd", "winograd"> {
                         "int64_t":$from,
                         DefaultValuedParameter<"int64_t", "1">:$sums,
                         DefaultValuedParameter<"int64_t", "0">:$channels,
-                        DefaultValuedParameter<"int64_t", "0">:$lanes);
+                        DefaultValuedParameter<"int64_t", "0">:$lanes,
+                        DefaultValuedParameter<"bool", "false">:$transformed);
 }
 
 def Codegen_ContractionAttr : Codegen_Attr<"Contraction", "contraction"> {

@@ -46,14 +46,16 @@ public:
   Value numbers(ArrayRef<int64_t> values) {
     if (values.empty())
       return null();
-    auto type = LLVM::LLVMArrayType::get(i64, values.size());
-    std::string name = fresh("shape");
-    OpBuilder global = OpBuilder::atBlockEnd(module.getBody());
-    auto op = LLVM::GlobalOp::create(global, loc, type, /*isConstant=*/true,
-                                     LLVM::Linkage::Private, name,
-                                     b.getI64TensorAttr(values));
-    op.setUnnamedAddr(LLVM::UnnamedAddr::Global);
-    return address(name);
+    return constant("shape", i64, values.size(), b.getI64TensorAttr(values));
+  }
+  Value reals(ArrayRef<double> values) {
+    return values.empty()
+               ? null()
+               : constant("reals", b.getF64Type(), values.size(),
+                          DenseElementsAttr::get(
+                              RankedTensorType::get({int64_t(values.size())},
+                                                    b.getF64Type()),
+                              values));
   }
   Value structure(ArrayRef<Value> members) {
     SmallVector<Type> types(
@@ -101,6 +103,16 @@ public:
   }
 
 private:
+  /// The address of an array of constants.
+  Value constant(StringRef name, Type element, size_t count, Attribute values) {
+    std::string symbol = fresh(name);
+    OpBuilder global = OpBuilder::atBlockEnd(module.getBody());
+    auto op = LLVM::GlobalOp::create(
+        global, loc, LLVM::LLVMArrayType::get(element, count),
+        /*isConstant=*/true, LLVM::Linkage::Private, symbol, values);
+    op.setUnnamedAddr(LLVM::UnnamedAddr::Global);
+    return address(symbol);
+  }
   Value number(Type type, int64_t value) {
     return LLVM::ConstantOp::create(b, loc, type,
                                     b.getIntegerAttr(type, value));
@@ -142,6 +154,16 @@ static Value addProfile(ConstantBuilder &c, const ProfileTable &profile) {
   });
 }
 
+/// A global cornu_filtering; its address.
+static Value addFiltering(ConstantBuilder &c,
+                          const std::optional<ModelFiltering> &filtering) {
+  return c.array("filtering", filtering ? 1 : 0, [&](size_t) {
+    return c.structure({c.int64(filtering->points), c.int64(filtering->parts),
+                        c.int64(filtering->taps), c.int64(filtering->width),
+                        c.reals(filtering->matrix)});
+  });
+}
+
 void addDescriptor(ModuleOp module, const ModelDescriptor &model,
                    const EntryFunctions &entries, const ProfileTable *profile) {
   ConstantBuilder c(module);
@@ -165,7 +187,8 @@ void addDescriptor(ModuleOp module, const ModelDescriptor &model,
           return c.structure({c.text(v.name), c.int32(v.dtype),
                               c.int32(v.shape.size()), c.numbers(v.shape),
                               c.int64(v.offset), c.int32(v.kind),
-                              c.int64(v.panels), c.int64(v.columns)});
+                              c.int64(v.panels), c.int64(v.columns),
+                              addFiltering(c, v.filtering)});
         });
     Value metrics =
         c.array("metric_names", model.metricNames.size(),

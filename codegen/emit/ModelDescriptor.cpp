@@ -106,6 +106,28 @@ std::vector<ModelTensor> readTensors(Reader &reader, DictionaryAttr model,
   return tensors;
 }
 
+/// How a convolution's kernel is transformed, if it is.
+std::optional<ModelFiltering> readFiltering(Reader &reader, DictionaryAttr d,
+                                            const std::string &path) {
+  if (!d)
+    return std::nullopt;
+  ModelFiltering filtering;
+  filtering.points = reader.number(d, "points", path);
+  filtering.parts = reader.number(d, "parts", path);
+  filtering.width = reader.number(d, "width", path);
+  auto matrix = reader.member<DenseFPElementsAttr>(d, "matrix", path);
+  if (!matrix || matrix.getType().getRank() != 2 ||
+      !matrix.getElementType().isF64() || filtering.width < 1 ||
+      matrix.getType().getShape()[0] != filtering.points * filtering.parts) {
+    reader.error(path + ".matrix does not have a row for each point and part");
+    return std::nullopt;
+  }
+  filtering.taps = matrix.getType().getShape()[1];
+  auto values = matrix.getValues<double>();
+  filtering.matrix.assign(values.begin(), values.end());
+  return filtering;
+}
+
 std::vector<ModelVariable> readVariables(Reader &reader, DictionaryAttr model) {
   std::vector<ModelVariable> variables;
   reader.each(
@@ -115,6 +137,9 @@ std::vector<ModelVariable> readVariables(Reader &reader, DictionaryAttr model) {
         variable.offset = reader.number(d, "offset", path);
         variable.panels = reader.number(d, "panels", path, false);
         variable.columns = reader.number(d, "columns", path, false);
+        variable.filtering = readFiltering(
+            reader, reader.member<DictionaryAttr>(d, "filtering", path, false),
+            path + ".filtering");
         variable.value = reader.member<ElementsAttr>(d, "value", path, false);
         auto attr = reader.member<TypeAttr>(d, "type", path);
         auto type =
@@ -157,6 +182,11 @@ uint64_t ModelVariable::bytes() const {
   uint64_t count = bytesOf(dtype);
   for (int64_t size : shape)
     count *= size;
+  // For each channel, all points and parts instead of the taps, and full
+  // vectors.
+  if (filtering)
+    count = count / (filtering->taps * columns) * filtering->points *
+            filtering->parts * llvm::alignTo(columns, filtering->width);
   return count;
 }
 

@@ -32,6 +32,12 @@ struct ModelTensor {
   int64_t elements() const;
 };
 
+/// A cornu_filtering.
+struct ModelFiltering {
+  int64_t points, parts, taps, width;
+  std::vector<double> matrix;
+};
+
 struct ModelVariable {
   std::string name;
   cornu_dtype dtype;
@@ -39,9 +45,11 @@ struct ModelVariable {
   uint64_t offset;
   int64_t panels, columns; ///< as in cornu_variable
   cornu_variable_kind kind;
+  std::optional<ModelFiltering> filtering;
   /// Null if `@initialize` computes it.
   mlir::ElementsAttr value;
 
+  /// In the state block, and of `value`.
   uint64_t bytes() const;
 };
 

@@ -10,11 +10,16 @@ using namespace mlir;
 
 namespace cornu::codegen {
 
-static WinogradAttr withSquares(WinogradAttr winograd, int64_t squares) {
+static WinogradAttr withBlocks(WinogradAttr winograd, int64_t squares,
+                               int64_t lanes) {
   return WinogradAttr::get(winograd.getContext(), winograd.getSide(),
                            winograd.getTaps(), squares, winograd.getFrom(),
-                           winograd.getSums(), winograd.getChannels(),
-                           winograd.getLanes());
+                           winograd.getSums(), winograd.getChannels(), lanes,
+                           winograd.getTransformed());
+}
+
+static WinogradAttr withSquares(WinogradAttr winograd, int64_t squares) {
+  return withBlocks(winograd, squares, winograd.getLanes());
 }
 
 /// Register tiles of one to four vectors' width, as high as the registers
@@ -93,6 +98,11 @@ SmallVector<Attribute> contractionCandidates(linalg::GenericOp op,
           add([&](Blocking &p) {
             p.winograd = withSquares(winograd, squares);
           });
+      // No part of the lanes.
+      if (winograd.getChannels() == 0 && winograd.getLanes() != 0)
+        add([&](Blocking &p) {
+          p.winograd = withBlocks(winograd, winograd.getSquares(), 0);
+        });
       // The blocks are those of the version for few squares.
       return candidates;
     }
@@ -170,6 +180,9 @@ std::string whyUnsuitable(linalg::GenericOp op, ContractionAttr given,
     return "panels follow from nr and cannot be given";
   if (given.getOutputPanels() != byDefault.getOutputPanels())
     return "output_panels follow from other kernels and cannot be given";
+  if (given.getWinograd() && given.getWinograd().getTransformed())
+    return "winograd's kernel is transformed where it is a constant, which "
+           "cannot be given";
   if (!hasSame([](ContractionAttr a) {
         WinogradAttr w = a.getWinograd();
         return w ? std::make_tuple(w.getSide(), w.getTaps(), w.getSums() > 1,

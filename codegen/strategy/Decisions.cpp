@@ -47,8 +47,10 @@ static std::string textOf(ContractionAttr strategy) {
   if (strategy.getAlongReduction())
     text += ", along the reduction";
   if (WinogradAttr winograd = strategy.getWinograd())
-    text += llvm::formatv(", winograd F({0}x{0}, {1}x{1})", winograd.getSide(),
-                          winograd.getTaps());
+    text +=
+        llvm::formatv(", winograd F({0}x{0}, {1}x{1}){2}", winograd.getSide(),
+                      winograd.getTaps(),
+                      winograd.getTransformed() ? ", transformed ahead" : "");
   return text;
 }
 

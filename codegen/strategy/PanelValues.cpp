@@ -6,7 +6,6 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include <cstring>
-#include <vector>
 
 using namespace mlir;
 
@@ -33,6 +32,16 @@ bool canMove(ElementsAttr value) {
     return false;
   return value.isSplat() || int64_t(bytesOf(value).size()) ==
                                 value.getNumElements() * elementBytes(value);
+}
+
+std::vector<float> floatsOf(ElementsAttr value) {
+  if (value.isSplat())
+    return std::vector<float>(value.getNumElements(),
+                              value.getSplatValue<float>());
+  ArrayRef<char> bytes = bytesOf(value);
+  std::vector<float> floats(value.getNumElements());
+  std::memcpy(floats.data(), bytes.data(), bytes.size());
+  return floats;
 }
 
 ElementsAttr inPanels(StringRef name, ElementsAttr value, int64_t columns,

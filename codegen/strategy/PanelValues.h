@@ -5,11 +5,15 @@
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Operation.h"
+#include <vector>
 
 namespace cornu::codegen {
 
 /// True for a value that inPanels() can rearrange, and for none.
 bool canMove(mlir::ElementsAttr value);
+
+/// The elements of such a value, of type f32.
+std::vector<float> floatsOf(mlir::ElementsAttr value);
 
 /// The elements of `value`, the rows of a matrix of so many columns, in panels.
 mlir::ElementsAttr inPanels(llvm::StringRef name, mlir::ElementsAttr value,

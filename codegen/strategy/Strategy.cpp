@@ -79,6 +79,7 @@ std::unique_ptr<Pass> createStrategyPass() {
 void registerStrategyPasses() {
   registerPass([]() { return createStrategyPass(); });
   registerPass([]() { return createLayOutWeightsPass(); });
+  registerPass([]() { return createTransformWeightsPass(); });
   registerPass([]() { return createPackBeforeLoopsPass(); });
   registerPass([]() { return createUseStrategiesPass(); });
 }

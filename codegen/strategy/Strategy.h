@@ -24,6 +24,9 @@ namespace cornu::codegen {
 std::unique_ptr<mlir::Pass> createStrategyPass();
 /// On the module, after it: constant weights in panels (WeightLayout.cpp).
 std::unique_ptr<mlir::Pass> createLayOutWeightsPass();
+/// On the module, after it: constant kernels of convolutions by minimal
+/// filtering, transformed (TransformWeights.cpp).
+std::unique_ptr<mlir::Pass> createTransformWeightsPass();
 /// On the module, after that: weights packed once for the steps of a loop
 /// (PackBeforeLoops.cpp).
 std::unique_ptr<mlir::Pass> createPackBeforeLoopsPass();

@@ -118,6 +118,11 @@ struct Filtering {
 /// most.
 static constexpr int64_t kPartialSumBytes = 4 << 20;
 
+/// Lanes of a task that does not read all of a large kernel. Measured for one
+/// image of 7 x 7 and 512 x 512 weights: 4 such tasks take as long on a thread
+/// as 3 tasks for a third of the squares, and on two threads 0.8 times.
+static constexpr int64_t kTaskLanes = 128;
+
 static SmallVector<Filtering> filteringsFor(int64_t taps) {
   switch (taps) {
   case 3:
@@ -175,6 +180,28 @@ static double pairsOf(const WinogradForm &form, const Target &target) {
   return double(form.channels) * llvm::alignTo(form.lanes, target.lanes());
 }
 
+/// Measured, for each point of a vector's patch: a load, a store, three
+/// additions, its part of the epilogue.
+static constexpr double kTransformCycles = 6.5;
+
+/// The cycles of the products with so many squares.
+static double productCycles(const Filtering &filtering,
+                            const WinogradForm &form, int64_t squares,
+                            const Target &target) {
+  // With parts, a tile begins anew for each run of terms: as if it had two
+  // terms more for the channels of one.
+  double start =
+      filtering.parts() > 1 && !form.forKernel ? 1 + 2.0 / form.channels : 1;
+  return double(squares) * filtering.products() * filtering.products() *
+         pairsOf(form, target) / multiplyAddsPerCycle(form, target) * start;
+}
+
+/// The cycles of the convolution as its loops say, of one image.
+static double directCycles(const WinogradForm &form, const Target &target) {
+  return double(form.axes[0].outputs) * form.axes[1].outputs * form.taps *
+         form.taps * pairsOf(form, target) / multiplyAddsPerCycle(form, target);
+}
+
 static WinogradCut cutBy(const Filtering &filtering, MLIRContext *context,
                          const WinogradForm &form, int64_t mr,
                          const Target &target) {
@@ -194,19 +221,11 @@ static WinogradCut cutBy(const Filtering &filtering, MLIRContext *context,
   if (form.forKernel)
     cutKernel(sumPoints, channels, lanes, target);
   const int64_t blocks = form.channels / channels * (form.lanes / lanes);
-  // Measured, for each point of a vector's patch: a load, a store, three
-  // additions, its part of the epilogue.
-  constexpr double kTransformCycles = 6.5;
   double transformed = patches * filledVectors(channels, width) +
                        squares * filledVectors(lanes, width);
-  // With parts, a tile begins anew for each run of terms: as if it had two
-  // terms more for the channels of one.
-  double start =
-      filtering.parts() > 1 && !form.forKernel ? 1 + 2.0 / form.channels : 1;
   WinogradCut cut;
-  cut.cycles =
-      squares * products * pairs / multiplyAddsPerCycle(form, target) * start +
-      kTransformCycles * points * transformed * blocks / width;
+  cut.cycles = productCycles(filtering, form, squares, target) +
+               kTransformCycles * points * transformed * blocks / width;
   // The transformed patches and products of a task fill half of the second
   // cache, but the transformed kernel is read for not too few of them.
   double perSquare = points * transformed / squares * bytes;
@@ -220,14 +239,22 @@ static WinogradCut cutBy(const Filtering &filtering, MLIRContext *context,
         std::min(8 / blocks, kPartialSumBytes / sumBytes), 1, 8);
     cut.strategy =
         WinogradAttr::get(context, filtering.side, filtering.partTaps, perTask,
-                          /*from=*/32, sums, channels, lanes);
+                          /*from=*/32, sums, channels, lanes,
+                          /*transformed=*/false);
     return cut;
   }
   int64_t kernelBytes = products * int64_t(pairs) * bytes;
+  // With fewer tasks, or less lanes for one, the patches that each transforms
+  // for itself would count.
+  const int64_t taskLanes =
+      kernelBytes > target.l2Bytes / 2 && form.lanes >= 4 * kTaskLanes
+          ? kTaskLanes
+          : 0;
   cut.strategy = WinogradAttr::get(context, filtering.side, filtering.partTaps,
                                    llvm::alignTo(perTask, mr),
                                    kernelBytes <= target.l2Bytes / 2 ? 8 : 32,
-                                   /*sums=*/1, /*channels=*/0, /*lanes=*/0);
+                                   /*sums=*/1, /*channels=*/0, taskLanes,
+                                   /*transformed=*/false);
   return cut;
 }
 
@@ -252,18 +279,45 @@ static SmallVector<WinogradCut> cutsOf(MLIRContext *context,
 
 WinogradAttr chooseWinograd(MLIRContext *context, const WinogradForm &form,
                             int64_t mr, const Target &target) {
-  const double direct = double(form.axes[0].outputs) * form.axes[1].outputs *
-                        form.taps * form.taps * pairsOf(form, target) /
-                        multiplyAddsPerCycle(form, target);
   WinogradAttr best;
   // The gain must be worth the code.
-  double least = direct / 1.25;
+  double least = directCycles(form, target) / 1.25;
   for (const WinogradCut &cut : cutsOf(context, form, mr, target))
     if (cut.cycles < least) {
       least = cut.cycles;
       best = cut.strategy;
     }
   return best;
+}
+
+/// Of a constant that each call reads from memory, or from the last cache.
+static constexpr double kBytesPerCycle = 8;
+
+bool paysForImages(const WinogradForm &form, ContractionAttr strategy,
+                   int64_t images, const Target &target) {
+  WinogradAttr winograd = strategy.getWinograd();
+  const Filtering filtering{form.taps, winograd.getSide(), winograd.getTaps()};
+  const double pairs = pairsOf(form, target);
+  const int64_t points = filtering.patch() * filtering.patch();
+  const int64_t products = filtering.products() * filtering.products();
+  int64_t squares = images, patches = images;
+  for (const WinogradForm::Axis &axis : form.axes) {
+    int64_t count = llvm::divideCeil(axis.outputs, filtering.side);
+    squares *= count;
+    patches *= count + filtering.parts() - 1;
+  }
+  double transforms =
+      kTransformCycles * points *
+      (double(patches) * form.channels + double(squares) * form.lanes) /
+      target.lanes();
+  auto reading = [&](int64_t perPair) {
+    return perPair * pairs * sizeof(float) / kBytesPerCycle;
+  };
+  // A tile computes all of its rows.
+  return productCycles(filtering, form,
+                       llvm::alignTo(squares, strategy.getMr()), target) +
+             transforms + reading(products) <
+         images * directCycles(form, target) + reading(form.taps * form.taps);
 }
 
 SmallVector<WinogradAttr> winogradCandidates(MLIRContext *context,

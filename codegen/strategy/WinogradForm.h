@@ -73,6 +73,11 @@ WinogradAttr chooseWinograd(mlir::MLIRContext *context,
                             const WinogradForm &form, int64_t mr,
                             const Target &target);
 
+/// True if the version with a kernel that was transformed ahead is faster than
+/// the nest without transforms for so few images, and so for more.
+bool paysForImages(const WinogradForm &form, ContractionAttr strategy,
+                   int64_t images, const Target &target);
+
 /// All squares that it chooses from, whatever they cost.
 llvm::SmallVector<WinogradAttr> winogradCandidates(mlir::MLIRContext *context,
                                                    const WinogradForm &form,

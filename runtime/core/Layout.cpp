@@ -77,8 +77,44 @@ void toRowMajor(const cornu_variable &variable, const void *state,
   });
 }
 
+/// A kernel as minimal filtering has it.
+static void transform(const cornu_variable &variable, const float *weights,
+                      float *target) {
+  const cornu_filtering &filtering = *variable.filtering;
+  uint64_t count;
+  if (!elementCount(variable.shape, variable.rank, count) || count == 0)
+    return;
+  int64_t columns = variable.columns, panel = variable.panels;
+  int64_t channels = int64_t(count) / (filtering.taps * columns);
+  int64_t filled =
+      (columns + filtering.width - 1) / filtering.width * filtering.width;
+  for (int64_t point = 0; point < filtering.points; ++point)
+    for (int64_t start = 0; start < filled; start += panel) {
+      int64_t end = start + panel < filled ? start + panel : filled;
+      for (int64_t part = 0; part < filtering.parts; ++part) {
+        const double *row = filtering.matrix +
+                            (point * filtering.parts + part) * filtering.taps;
+        for (int64_t channel = 0; channel < channels; ++channel)
+          for (int64_t column = start; column < end; ++column) {
+            double sum = 0;
+            for (int64_t tap = 0; column < columns && tap < filtering.taps;
+                 ++tap)
+              sum +=
+                  row[tap] *
+                  double(
+                      weights[(tap * channels + channel) * columns + column]);
+            *target++ = float(sum);
+          }
+      }
+    }
+}
+
 void fromRowMajor(const cornu_variable &variable, const void *rowMajor,
                   void *state) {
+  if (variable.filtering)
+    return transform(variable, static_cast<const float *>(rowMajor),
+                     reinterpret_cast<float *>(static_cast<char *>(state) +
+                                               variable.offset));
   const char *source = static_cast<const char *>(rowMajor);
   char *target = static_cast<char *>(state) + variable.offset;
   forRuns(variable, [&](uint64_t to, uint64_t from, uint64_t bytes) {

@@ -32,7 +32,8 @@ bool sampleBytes(const cornu_tensor &tensor, uint64_t &bytes);
 bool variableBytes(const cornu_variable &variable, uint64_t &bytes);
 
 /// The elements of `variable` from its place in the state block to row-major
-/// order, or the other way; see cornu_variable::panels.
+/// order, or the other way; see cornu_variable::panels. What is transformed for
+/// minimal filtering is only in programs that save nothing: it has no way back.
 void toRowMajor(const cornu_variable &variable, const void *state,
                 void *rowMajor);
 void fromRowMajor(const cornu_variable &variable, const void *rowMajor,

@@ -104,7 +104,7 @@ private:
   // Plan.cpp, and Nest.cpp: the loops from the task down to the tile.
   void prepare();
   void plan();
-  void emitVersions();
+  mlir::LogicalResult emitVersions();
   void emitSingleRow(unsigned loop);
   void hoistOperands();
   void emitGrid();
@@ -151,11 +151,15 @@ private:
 
   // Winograd.cpp
   struct Winograd;
-  bool emitWinogradVersion(llvm::function_ref<void()> otherwise);
+  mlir::FailureOr<bool>
+  emitWinogradVersion(llvm::function_ref<void()> otherwise);
   std::optional<Winograd> planWinograd();
   void startWinograd();
   void forTasks(mlir::Value tasks, llvm::function_ref<void(mlir::Value)> body);
   void emitWinograd(Winograd &plan);
+  void cutSquares(const Winograd &plan, mlir::Value &squares,
+                  mlir::Value &parts);
+  void takeLanes(Winograd &plan, mlir::Value number, mlir::Value parts);
   void allocatePoints(Winograd &plan);
   mlir::Value startSquares(Winograd &plan, mlir::Value first, mlir::Value most);
   std::pair<mlir::Value, mlir::Value> firstParts(const Winograd &plan,

@@ -177,7 +177,7 @@ void ContractionNest::emitSingleRow(unsigned loop) {
   extents[loop] = extent;
 }
 
-void ContractionNest::emitVersions() {
+LogicalResult ContractionNest::emitVersions() {
   // The loop that decides whether there is one row.
   std::optional<unsigned> loop;
   int64_t others = 1;
@@ -191,18 +191,25 @@ void ContractionNest::emitVersions() {
     plan();
     emitGrid();
   };
-  if (emitWinogradVersion(general))
-    return;
-  if (!loop || others != 1 || strategy.getSingleRowNr() == 0)
-    return general();
+  FailureOr<bool> emitted = emitWinogradVersion(general);
+  if (failed(emitted))
+    return failure();
+  if (*emitted)
+    return success();
+  if (!loop || others != 1 || strategy.getSingleRowNr() == 0) {
+    general();
+    return success();
+  }
   Value single = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
                                        extents[*loop], math.constant(1));
   ifElse(single, [&] { emitSingleRow(*loop); }, general);
+  return success();
 }
 
 LogicalResult ContractionNest::emit() {
   prepare();
-  emitVersions();
+  if (failed(emitVersions()))
+    return failure();
   if (workspaceNeeded)
     requireWorkspace(root->getParentOfType<func::FuncOp>(), workspaceNeeded);
 

@@ -12,7 +12,8 @@
 //
 // Squares are numbered through all images, so that a task has its full number
 // of rows whatever the size of an image. The border costs a copy of the patch.
-// WinogradKernel.cpp has U, WinogradSquares.cpp V and the outputs.
+// WinogradKernel.cpp has U, where it is no constant, WinogradSquares.cpp V and
+// the outputs.
 //
 //===----------------------------------------------------------------------===//
 
@@ -121,16 +122,21 @@ std::optional<ContractionNest::Winograd> ContractionNest::planWinograd() {
   return plan;
 }
 
-bool ContractionNest::emitWinogradVersion(
-    llvm::function_ref<void()> otherwise) {
+FailureOr<bool>
+ContractionNest::emitWinogradVersion(llvm::function_ref<void()> otherwise) {
   std::optional<Winograd> plan = planWinograd();
+  WinogradAttr winograd = strategy.getWinograd();
+  if (!plan && winograd && winograd.getTransformed())
+    return root.emitError("has a transformed kernel, which only a convolution "
+                          "by minimal filtering can read");
   if (!plan)
     return false;
   int64_t least = plan->strategy.getFrom();
   Value many;
-  if (std::optional<int64_t> total = constantOf(plan->total))
-    many = arith::ConstantOp::create(builder, loc,
-                                     builder.getBoolAttr(*total >= least));
+  std::optional<int64_t> total = constantOf(plan->total);
+  if (total || least == 0)
+    many = arith::ConstantOp::create(
+        builder, loc, builder.getBoolAttr(least == 0 || *total >= least));
   else
     many = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
                                  plan->total, math.constant(least));
@@ -161,21 +167,63 @@ void ContractionNest::startWinograd() {
 }
 
 void ContractionNest::emitWinograd(Winograd &plan) {
-  transformKernel(plan);
-  // Few squares are a few tasks, too; a square's result is the same in any.
-  Value step = math.mul(
-      math.ceilDiv(math.ceilDiv(plan.total, kFewTasks), strategy.getMr()),
-      strategy.getMr());
-  step =
-      math.min(math.max(step, math.constant(1)), math.constant(plan.squares));
-  forTasks(math.ceilDiv(plan.total, step), [&](Value index) {
+  if (plan.strategy.getTransformed())
+    plan.kernel = views[form.right].buffer;
+  else
+    transformKernel(plan);
+  Value step, parts = math.constant(1);
+  cutSquares(plan, step, parts);
+  Value tasks = math.mul(math.ceilDiv(plan.total, step), parts);
+  forTasks(tasks, [&](Value index) {
     allocatePoints(plan);
-    Value count = startSquares(plan, math.mul(index, step), step);
+    takeLanes(plan, math.rem(index, parts), parts);
+    Value first = math.mul(math.div(index, parts), step);
+    Value count = startSquares(plan, first, step);
     forRange(math.constant(0), math.constant(plan.points), 1,
              [&](Value point) { multiplyPoint(plan, point, count); });
     forRange(math.constant(0), count, 1,
              [&](Value square) { finishSquare(plan, square); });
   });
+}
+
+/// How many squares a task has, and in how many parts their lanes are tasks of
+/// their own. A square's result is the same in any task.
+void ContractionNest::cutSquares(const Winograd &plan, Value &squares,
+                                 Value &parts) {
+  // Few squares are a few tasks, too.
+  Value step = math.mul(
+      math.ceilDiv(math.ceilDiv(plan.total, kFewTasks), strategy.getMr()),
+      strategy.getMr());
+  squares =
+      math.min(math.max(step, math.constant(1)), math.constant(plan.squares));
+  if (!plan.cutsLanes())
+    return;
+  // Each of them would read all of a large kernel. As many as one task may
+  // have are tasks for parts of it instead, which all transform the patches.
+  Value few = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sle,
+                                    plan.total, math.constant(plan.squares));
+  int64_t most = llvm::divideCeil(plan.form.lanes, plan.strategy.getLanes());
+  auto inFew = [&](int64_t value, Value otherwise) -> Value {
+    return arith::SelectOp::create(builder, loc, few, math.constant(value),
+                                   otherwise);
+  };
+  squares = inFew(plan.squares, squares);
+  parts = inFew(most, parts);
+}
+
+/// The lanes of part `number` of so many.
+void ContractionNest::takeLanes(Winograd &plan, Value number, Value parts) {
+  plan.firstLane = math.constant(0);
+  plan.lastLane = math.constant(plan.lanes);
+  if (!plan.cutsLanes())
+    return;
+  Value lanes = math.constant(plan.strategy.getLanes());
+  Value isWhole = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                        parts, math.constant(1));
+  plan.firstLane = math.mul(number, lanes);
+  Value end = math.min(math.add(plan.firstLane, lanes), plan.lastLane);
+  plan.lastLane =
+      arith::SelectOp::create(builder, loc, isWhole, plan.lastLane, end);
 }
 
 /// Runs `body` for each task, with its worker's workspace.
@@ -259,6 +307,9 @@ void ContractionNest::multiplyPoint(const Winograd &plan, Value point,
 /// Covers the lanes of a task with tiles: full ones in a loop, then the rest.
 void ContractionNest::forPanels(const Winograd &plan,
                                 llvm::function_ref<void(Value, int64_t)> body) {
+  if (plan.cutsLanes())
+    return forRange(plan.firstLane, plan.lastLane, plan.nr,
+                    [&](Value start) { body(start, plan.nr); });
   int64_t full = plan.row / plan.nr * plan.nr;
   forRange(math.constant(0), math.constant(full), plan.nr,
            [&](Value start) { body(start, plan.nr); });

@@ -58,6 +58,8 @@ struct ContractionNest::Winograd {
   int64_t patchStep = 0, productStep = 0; ///< of V and M, from point to point
   mlir::Value square;                     ///< the results at hand
   mlir::Value firstSquare, firstPatch;    ///< of the block
+  /// Of the task, which has whole panels of them, unless it has all.
+  mlir::Value firstLane, lastLane;
 
   int64_t patchesOf(unsigned axis) const { return squaresOf[axis] + parts - 1; }
   /// The terms of a point's sum: channels of every part of the window.
@@ -66,6 +68,12 @@ struct ContractionNest::Winograd {
   /// keeps them from falling into the same cache sets.
   static int64_t pointStep(int64_t elements, unsigned width) {
     return elements + width;
+  }
+  /// True if tasks of few squares are for some of the lanes, in whole panels.
+  bool cutsLanes() const {
+    int64_t part = strategy.getLanes();
+    return !form.forKernel && part > 0 && part < form.lanes && part % nr == 0 &&
+           form.lanes % nr == 0;
   }
   /// Elements of U for a point.
   int64_t pointWeights() const { return terms() * lanes; }

@@ -263,7 +263,7 @@ void ContractionNest::finishSquare(const Winograd &plan, Value place) {
   }
   Value start = math.mul(place, plan.row);
   auto vectorType = VectorType::get({width}, element);
-  forRange(math.constant(0), math.constant(plan.lanes), width, [&](Value lane) {
+  forRange(plan.firstLane, plan.lastLane, width, [&](Value lane) {
     SmallVector<Value> products;
     Value from = math.add(start, lane);
     for (int64_t point = 0; point < plan.points; ++point)

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-#define CORNU_ABI_VERSION 5u
+#define CORNU_ABI_VERSION 6u
 /* Every block that the caller provides starts at a multiple of this. */
 #define CORNU_ALIGNMENT 64u
 
@@ -51,6 +51,18 @@ typedef enum cornu_variable_kind {
   CORNU_RANDOM = 4  /* the seed and the step of the random numbers */
 } cornu_variable_kind;
 
+/* A convolution's kernel w as it is multiplied with by minimal filtering
+ * (S. Winograd, 1980), in a program that only predicts. As a row-major
+ * [taps][channels][columns] it gives, for panels of columns as in
+ * cornu_variable, the last one filled up with zeros to a multiple of `width`,
+ *
+ *   u[point][panel][part][channel][column of the panel] =
+ *       sum over taps of matrix[point * parts + part][tap] * w[tap] */
+typedef struct cornu_filtering {
+  int64_t points, parts, taps, width;
+  const double *matrix;
+} cornu_filtering;
+
 /* A variable in the state block. */
 typedef struct cornu_variable {
   const char *name; /* "dense/kernel", "optimizer/dense/kernel/momentum" */
@@ -65,6 +77,7 @@ typedef struct cornu_variable {
    * with what is left, and each group a row-major matrix, one after another.
    * Its gradient lies likewise. */
   int64_t panels, columns;
+  const cornu_filtering *filtering; /* not NULL: transformed, and longer */
 } cornu_variable;
 
 /* A row of the model's summary. */

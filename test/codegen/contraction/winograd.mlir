@@ -146,6 +146,33 @@ func.func @wide(%x: memref<?x10x10x128xf32>, %k: memref<3x3x128x64xf32>,
   return
 }
 
+// Tasks of few squares would each read all of a large kernel: as many squares as
+// a task may have are four tasks, for a quarter of its lanes each.
+// STRATEGY-LABEL: func.func @lanes
+// STRATEGY: from = 32, lanes = 128>
+// CHECK-LABEL: func.func @lanes
+// CHECK: %[[FEW:.*]] = arith.cmpi sle, %{{.*}}, %c48
+// CHECK: %[[PARTS:.*]] = arith.select %[[FEW]], %c4{{.*}}, %c1
+// CHECK: codegen.parallel {{.*}} to %c8
+// CHECK: codegen.parallel (%[[TASK:.*]], %{{.*}}) to
+// CHECK: arith.remui %[[TASK]], %[[PARTS]]
+func.func @lanes(%x: memref<?x9x9x64xf32>, %k: memref<3x3x64x512xf32>,
+                 %y: memref<?x7x7x512xf32>, %workspace: memref<?xi8>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%y : memref<?x7x7x512xf32>)
+  linalg.generic {indexing_maps = [#in, #w, #out],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel",
+                        "reduction", "reduction", "reduction"]}
+      ins(%x, %k : memref<?x9x9x64xf32>, memref<3x3x64x512xf32>)
+      outs(%y : memref<?x7x7x512xf32>) {
+  ^bb0(%a: f32, %b: f32, %s: f32):
+    %m = arith.mulf %a, %b : f32
+    %q = arith.addf %s, %m : f32
+    linalg.yield %q : f32
+  }
+  return
+}
+
 // A stride leaves nothing that neighbouring outputs share.
 // STRATEGY-LABEL: func.func @strided
 // STRATEGY-NOT: winograd

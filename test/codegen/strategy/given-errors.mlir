@@ -137,6 +137,33 @@ func.func @no_window(%a: memref<512x512xf32>, %b: memref<512x512xf32>,
 #kn = affine_map<(m, n, k) -> (k, n)>
 #mn = affine_map<(m, n, k) -> (m, n)>
 
+func.func @constant_kernel(%a: memref<512x512xf32>, %b: memref<512x512xf32>,
+    %c: memref<512x512xf32>) attributes {codegen.given = {
+    from = "F: /kernels/0", strategies = [
+      #codegen.contraction<mr = 6, nr = 16, mc = 96, nc = 128, kc = 256,
+        copy_left = false, copy_right = false, pack_right = true,
+        flatten_rows = false, along_reduction = false, single_row_nr =
+        0, serial = 1, winograd = <side = 4, taps = 3, squares = 64,
+        from = 0, transformed = true>>]}} {
+  // expected-error @+1 {{winograd's kernel is transformed where it is a constant, which cannot be given}}
+  linalg.generic {indexing_maps = [#mk, #kn, #mn],
+                  iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%a, %b : memref<512x512xf32>, memref<512x512xf32>)
+      outs(%c : memref<512x512xf32>) {
+  ^bb0(%x: f32, %y: f32, %s: f32):
+    %p = arith.mulf %x, %y : f32
+    %q = arith.addf %s, %p : f32
+    linalg.yield %q : f32
+  }
+  return
+}
+
+// -----
+
+#mk = affine_map<(m, n, k) -> (m, k)>
+#kn = affine_map<(m, n, k) -> (k, n)>
+#mn = affine_map<(m, n, k) -> (m, n)>
+
 func.func @nest_for_a_contraction(%a: memref<512x512xf32>, %b: memref<512x512xf32>,
     %c: memref<512x512xf32>) attributes {codegen.given = {
     from = "F: /kernels/0", strategies = [

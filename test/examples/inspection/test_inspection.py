@@ -132,6 +132,46 @@ def test_weights_of_another_program_in_panels(cornu, tmp_path):
         assert np.allclose(np.load(tmp_path / "p.npy"), np.load(tmp_path / "expected.npy"), atol=1e-6)
 
 
+@pytest.mark.parametrize("shape, kernels", [
+    ((8, 8, 32), (("same", 3), ("same", 3))),
+    ((11, 10, 24), (("valid", 3), ("same", 5))),
+    ((13, 13, 16), (("same", 5), ("same", 7))),
+    ((8, 8, 640), (("same", 3),)),  # tasks for a part of the lanes
+], ids=str)
+def test_transformed_kernels(cornu, tmp_path, shape, kernels):
+    """A program that only predicts has convolutions' kernels transformed for minimal filtering; files of weights are not."""
+    import numpy as np
+
+    filters = 512 if shape[-1] == 640 else 32
+    convolutions = [("Conv2D", {"filters": filters, "kernel_size": size, "padding": padding, "activation": "tanh"})
+                    for padding, size in kernels]
+    (tmp_path / "m.json").write_text(model_of([*convolutions, ("GlobalAveragePooling2D", {}), ("Dense", {"units": 3})], shape))
+    rng = np.random.default_rng(1)
+    for name, data in ("x", (32, *shape)), ("y", (32, 3)):
+        np.save(tmp_path / f"{name}.npy", rng.standard_normal(data).astype("float32"))
+    x, y = tmp_path / "x.npy", tmp_path / "y.npy"
+    portable = [] if platform.machine() == "aarch64" else ["--mcpu=x86-64-v3"]
+    run(cornu, "compile", tmp_path / "m.json", *portable, "--loss=mse", "--optimizer=sgd", "-o", tmp_path / "trains")
+    weights = trained(tmp_path, x, y)
+    report = run(cornu, "compile", tmp_path / "m.json", *portable, "--inference-only", "--weights", weights, "--report", "-o",
+                 tmp_path / "predicts")
+    assert "transformed ahead" in report.out
+
+    def predictions(program, batch, threads, *more):
+        np.save(tmp_path / "batch.npy", np.load(x)[:batch])
+        run(program, "predict", "--input", tmp_path / "batch.npy", "--output", tmp_path / "p.npy", "--batch-size", batch,
+            "--threads", threads, *more)
+        return np.load(tmp_path / "p.npy")
+
+    for batch in 1, 3, 32:
+        expected = predictions(tmp_path / "trains", batch, 1, "--weights", weights)
+        found = predictions(tmp_path / "predicts", batch, 1)
+        assert np.allclose(found, expected, rtol=1e-4, atol=2e-6 * np.abs(expected).max())
+        assert np.array_equal(predictions(tmp_path / "predicts", batch, 2), found)
+        loaded = predictions(tmp_path / "predicts", batch, 1, "--weights", weights)
+        assert np.allclose(loaded, found, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
+
+
 def trained(folder, x, y):
     run(folder / "trains", "fit", "--input", x, "--target", y, "--epochs", 1, "--save", folder / "trained.safetensors", "--quiet")
     return folder / "trained.safetensors"

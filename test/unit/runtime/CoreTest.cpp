@@ -93,8 +93,8 @@ TEST(Layout, SizesDoNotOverflow) {
 TEST(Layout, PanelsToRowMajorAndBack) {
   // Two rows of five columns: two panels of two, and one of one.
   const int64_t shape[] = {2, 5};
-  cornu_variable variable = {"w", CORNU_INT32,     2, shape,
-                             4,   CORNU_TRAINABLE, 2, 5};
+  cornu_variable variable = {"w", CORNU_INT32, 2, shape, 4, CORNU_TRAINABLE, 2,
+                             5,   nullptr};
   int32_t state[11] = {77, 0, 1, 5, 6, 2, 3, 7, 8, 4, 9}, rowMajor[10];
   toRowMajor(variable, state, rowMajor);
   for (int32_t i = 0; i < 10; ++i)
@@ -103,6 +103,27 @@ TEST(Layout, PanelsToRowMajorAndBack) {
   fromRowMajor(variable, rowMajor, back);
   for (int i = 0; i < 11; ++i)
     EXPECT_EQ(back[i], state[i]);
+}
+
+TEST(Layout, KernelsAreTransformed) {
+  // Two taps of two channels and three columns: panels of two columns, the last
+  // one filled up. Three points of one part: the taps' sum, half of it, the
+  // last tap.
+  const int64_t shape[] = {2, 1, 2, 3};
+  const double matrix[] = {1, 1, .5, .5, 0, 1};
+  cornu_filtering filtering = {3, 1, 2, 2, matrix};
+  cornu_variable variable = {
+      "w", CORNU_FLOAT32, 4, shape, 4, CORNU_TRAINABLE, 2, 3, &filtering};
+  const float rowMajor[] = {0, 1, 2, 3, 4, 5, 10, 20, 30, 40, 50, 60};
+  const float expected[] = {77,                                 //
+                            10, 21,   43,   54, 32, 0, 65,   0, //
+                            5,  10.5, 21.5, 27, 16, 0, 32.5, 0, //
+                            10, 20,   40,   50, 30, 0, 60,   0, 88};
+  float state[26] = {77};
+  state[25] = 88;
+  fromRowMajor(variable, rowMajor, state);
+  for (int i = 0; i < 26; ++i)
+    EXPECT_EQ(state[i], expected[i]) << i;
 }
 
 TEST(Layout, LargeBatchesAreComputedInParts) {
@@ -122,8 +143,8 @@ TEST(Layout, LargeBatchesAreComputedInParts) {
 /// A model with one variable, for the header of a checkpoint.
 struct TinyModel {
   int64_t shape[1] = {4};
-  cornu_variable variable = {"w", CORNU_FLOAT32,   1, shape,
-                             0,   CORNU_TRAINABLE, 0, 0};
+  cornu_variable variable = {
+      "w", CORNU_FLOAT32, 1, shape, 0, CORNU_TRAINABLE, 0, 0, nullptr};
   cornu_model model = {};
   TinyModel() {
     model.num_variables = 1;

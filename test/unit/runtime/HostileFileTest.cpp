@@ -155,7 +155,8 @@ TEST_F(HostileFile, ZipBomb) {
 struct OneVariable {
   int64_t shape[2] = {2, 3};
   cornu_variable variable = {
-      "dense/kernel", CORNU_FLOAT32, 2, shape, 0, CORNU_TRAINABLE, 0, 0};
+      "dense/kernel", CORNU_FLOAT32, 2, shape, 0, CORNU_TRAINABLE, 0, 0,
+      nullptr};
   cornu_model model = {};
   OneVariable() {
     model.name = "m";

@@ -42,14 +42,15 @@ static const cornu_tensor outputs[] = {{"label", CORNU_FLOAT32, 1, shape_3, 0},
 static const cornu_tensor targets[] = {{"label", CORNU_INT32, 0, NULL, 3},
                                        {"score", CORNU_FLOAT32, 1, shape_1, 0}};
 static const cornu_variable variables[] = {
-    {"weight", CORNU_FLOAT32, 1, shape_2, OFFSET(weight), CORNU_TRAINABLE, 0,
-     0},
-    {"metrics/total", CORNU_FLOAT32, 0, NULL, OFFSET(total), CORNU_METRIC, 0,
-     0},
-    {"metrics/count", CORNU_FLOAT32, 0, NULL, OFFSET(count), CORNU_METRIC, 0,
-     0},
-    {"metrics/sum", CORNU_FLOAT32, 0, NULL, OFFSET(sum), CORNU_METRIC, 0, 0},
-    {"random", CORNU_INT64, 0, NULL, OFFSET(seed), CORNU_RANDOM, 0, 0}};
+    {"weight", CORNU_FLOAT32, 1, shape_2, OFFSET(weight), CORNU_TRAINABLE, 0, 0,
+     NULL},
+    {"metrics/total", CORNU_FLOAT32, 0, NULL, OFFSET(total), CORNU_METRIC, 0, 0,
+     NULL},
+    {"metrics/count", CORNU_FLOAT32, 0, NULL, OFFSET(count), CORNU_METRIC, 0, 0,
+     NULL},
+    {"metrics/sum", CORNU_FLOAT32, 0, NULL, OFFSET(sum), CORNU_METRIC, 0, 0,
+     NULL},
+    {"random", CORNU_INT64, 0, NULL, OFFSET(seed), CORNU_RANDOM, 0, 0, NULL}};
 static const char *const metric_names[] = {"loss", "sum", "accuracy"};
 
 static int initialize(void *state, uint64_t seed) {

@@ -30,27 +30,27 @@ static const cornu_tensor outputs[] = {{"dense", CORNU_FLOAT32, 1, shape_1, 0}};
 static const cornu_tensor targets[] = {{"dense", CORNU_FLOAT32, 1, shape_1, 0}};
 static const cornu_variable variables[] = {
     {"dense/kernel", CORNU_FLOAT32, 2, shape_31, OFFSET(kernel),
-     CORNU_TRAINABLE, 0, 0},
+     CORNU_TRAINABLE, 0, 0, NULL},
     {"dense/bias", CORNU_FLOAT32, 1, shape_1, OFFSET(bias), CORNU_TRAINABLE, 0,
-     0},
+     0, NULL},
     {"norm/moving_mean", CORNU_FLOAT32, 1, shape_2, OFFSET(frozen),
-     CORNU_NON_TRAINABLE, 0, 0},
+     CORNU_NON_TRAINABLE, 0, 0, NULL},
     {"optimizer/learning_rate", CORNU_FLOAT32, 0, NULL, OFFSET(learning_rate),
-     CORNU_OPTIMIZER, 0, 0},
+     CORNU_OPTIMIZER, 0, 0, NULL},
     {"optimizer/iteration", CORNU_INT32, 0, NULL, OFFSET(iteration),
-     CORNU_OPTIMIZER, 0, 0},
+     CORNU_OPTIMIZER, 0, 0, NULL},
     {"optimizer/momentum", CORNU_FLOAT32, 1, shape_4, OFFSET(momentum),
-     CORNU_OPTIMIZER, 0, 0},
+     CORNU_OPTIMIZER, 0, 0, NULL},
     {"metrics/loss/total", CORNU_FLOAT32, 0, NULL, OFFSET(loss_total),
-     CORNU_METRIC, 0, 0},
+     CORNU_METRIC, 0, 0, NULL},
     {"metrics/loss/count", CORNU_FLOAT32, 0, NULL, OFFSET(loss_count),
-     CORNU_METRIC, 0, 0},
+     CORNU_METRIC, 0, 0, NULL},
     {"metrics/mean_absolute_error/total", CORNU_FLOAT32, 0, NULL,
-     OFFSET(mae_total), CORNU_METRIC, 0, 0},
+     OFFSET(mae_total), CORNU_METRIC, 0, 0, NULL},
     {"metrics/mean_absolute_error/count", CORNU_FLOAT32, 0, NULL,
-     OFFSET(mae_count), CORNU_METRIC, 0, 0},
+     OFFSET(mae_count), CORNU_METRIC, 0, 0, NULL},
     {"random/state", CORNU_INT64, 1, shape_2, OFFSET(random), CORNU_RANDOM, 0,
-     0}};
+     0, NULL}};
 static const char *const metric_names[] = {"loss", "mean_absolute_error"};
 static const cornu_layer layers[] = {{"x", "InputLayer", "(None, 3)", 0},
                                      {"dense", "Dense", "(None, 1)", 4}};
