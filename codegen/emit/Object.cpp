@@ -8,9 +8,12 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/OptBisect.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/ThreadPool.h"
@@ -118,10 +121,59 @@ static void leaveOutStrengthReduction(const Target &target) {
   static_cast<llvm::cl::opt<bool> *>(option->second)->setValue(target.isX86());
 }
 
-/// Optimizes and compiles one module; false if the target has no such file.
+/// True if a loop carries the sums of a register tile: eight vectors, each by a
+/// multiply-add. The nests of other kernels carry fewer, or by additions.
+static bool hasRegisterTile(const llvm::Function &function) {
+  auto isSum = [](const llvm::PHINode &phi) {
+    return phi.getType()->isVectorTy() &&
+           llvm::any_of(phi.incoming_values(), [](const llvm::Value *value) {
+             auto *call = dyn_cast<llvm::IntrinsicInst>(value);
+             return call && llvm::is_contained({llvm::Intrinsic::fma,
+                                                llvm::Intrinsic::fmuladd},
+                                               call->getIntrinsicID());
+           });
+  };
+  return llvm::any_of(function, [&](const llvm::BasicBlock &block) {
+    return llvm::count_if(block.phis(), isSum) >= 8;
+  });
+}
+
+namespace {
+/// Leaves LLVM's hoisting of machine instructions out of functions with a
+/// register tile. It hoists the coefficients of an epilogue's functions out of
+/// all loops, and so past the one that sums up: there they are live in the
+/// registers that the tile needs for its sums. x86 reads coefficients as
+/// operands in memory and does not suffer; on AArch64 each has to be loaded,
+/// and where the epilogue uses it is as good a place: the loop over a tile's
+/// rows takes as long, by llvm-mca. What else is invariant, LLVM's IR passes
+/// have hoisted.
+///
+/// LLVM has no other way to leave out a pass function by function.
+class HoistingGate : public llvm::OptPassGate {
+public:
+  bool isEnabled() const override { return !withTile.empty(); }
+  bool shouldRunPass(llvm::StringRef pass,
+                     llvm::StringRef unit) const override {
+    return pass != "early-machinelicm" || !withTile.contains(unit);
+  }
+  /// For the functions of an optimized module. -mllvm -opt-bisect-limit has
+  /// the last word.
+  void install(llvm::Module &module) {
+    for (const llvm::Function &function : module)
+      if (hasRegisterTile(function))
+        withTile.insert(("function (" + function.getName() + ")").str());
+    if (!module.getContext().getOptPassGate().isEnabled())
+      module.getContext().setOptPassGate(*this);
+  }
+
+private:
+  llvm::StringSet<> withTile;
+};
+} // namespace
+
+/// Compiles one module; false if the target has no such file.
 static bool compile(llvm::Module &module, llvm::TargetMachine &machine,
                     const MachineCodeOptions &options, MachineCode &output) {
-  optimize(module, machine, options.optimizationLevel);
   llvm::raw_svector_ostream stream(output);
   llvm::legacy::PassManager passes;
   passes.add(new llvm::TargetLibraryInfoWrapperPass(
@@ -134,18 +186,22 @@ static bool compile(llvm::Module &module, llvm::TargetMachine &machine,
   return true;
 }
 
-/// Translates and compiles one module, in a context of its own: those of LLVM
-/// are not thread safe.
+/// Translates, optimizes and compiles one module, in a context of its own:
+/// those of LLVM are not thread safe.
 static LogicalResult emit(ModuleOp module, const Target &target,
                           const MachineCodeOptions &options,
                           MachineCode &output) {
   auto machine = target.createMachine(options.optimizationLevel);
   if (!machine)
     return module.emitError("no code generator for ") << target.triple.str();
+  HoistingGate gate; // outlives the context
   llvm::LLVMContext context;
   auto llvmModule = translateToLLVMIR(module, target, *machine, context);
   if (!llvmModule)
     return failure();
+  optimize(*llvmModule, *machine, options.optimizationLevel);
+  if (target.isAArch64())
+    gate.install(*llvmModule);
   if (!compile(*llvmModule, *machine, options, output))
     return module.emitError("the target has no such file type");
   return success();

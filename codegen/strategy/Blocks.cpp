@@ -355,18 +355,17 @@ int64_t BlockForm::chooseBlock(const Target &target) const {
     }
   int64_t most = std::max(target.l2Bytes / 2 / bytes, fewest);
   if (!isSequential) {
-    // One sample should give a few tasks; fewer where each brings a border of
-    // its own.
+    // One sample should give a few tasks.
     int64_t tasks = 1;
     for (unsigned unit : stages[0].units) {
       int64_t size =
           linalg::GenericOp(stages[0].op).getStaticLoopRanges()[unit];
       tasks *= ShapedType::isDynamic(size) ? 1 : size;
     }
-    const int64_t fewTasks = paddings.empty() ? 4 : 2;
-    if (tasks < fewTasks)
+    constexpr int64_t kFewTasks = 4;
+    if (tasks < kFewTasks)
       most = std::min(
-          most, std::max<int64_t>(llvm::divideCeil(extent * tasks, fewTasks),
+          most, std::max<int64_t>(llvm::divideCeil(extent * tasks, kFewTasks),
                                   fewest));
   }
   return extent <= most ? extent : evenBlock(extent, most, !paddings.empty());

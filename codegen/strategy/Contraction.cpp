@@ -85,8 +85,22 @@ static int64_t leftRun(linalg::GenericOp op, const ContractionForm &form) {
   return run;
 }
 
+/// Registers beside those of the panel's vectors for what a tile reads of the
+/// left operand: `wide` vectors are multiplied by each element.
+static int64_t registersForLeft(int64_t wide, const Target &target) {
+  // On AArch64 no instruction loads and multiplies, and NEON's multiply-adds
+  // take an element of a register as it is. LLVM's scheduler starts as many
+  // loads ahead as hide a load's latency, 5 cycles of two ports, whether or not
+  // there are registers for them: without, sums are spilled or moved about.
+  constexpr int64_t kInFlight = 5 * 2;
+  if (target.isAArch64())
+    return llvm::divideCeil(kInFlight, wide);
+  // One broadcast, and a spare one where that costs no row.
+  return wide == 3 ? 1 : 2;
+}
+
 /// The register tile: as many accumulators as registers hold beside the panel's
-/// vectors, one broadcast and one spare.
+/// vectors and what is read of the left operand.
 static void chooseTile(Blocking &blocking, const ContractionForm &form,
                        const Target &target, int64_t lanes) {
   int64_t extent = form.extents[form.lane];
@@ -112,10 +126,10 @@ static void chooseTile(Blocking &blocking, const ContractionForm &form,
         break;
       }
   blocking.nr = std::min(wide * lanes, std::max<int64_t>(extent, 1));
-  if (extent < lanes * wide) // a tail: the exact sum of its vectors
-    blocking.nr = extent;
-  blocking.mr =
-      std::max<int64_t>((registers - wide - (wide == 3 ? 1 : 2)) / wide, 1);
+  if (blocking.nr < wide * lanes) // with a tail: all of its vectors
+    wide = vectors;
+  blocking.mr = std::max<int64_t>(
+      (registers - wide - registersForLeft(wide, target)) / wide, 1);
 }
 
 /// The largest tile of at most mr rows, and more than half of that, that covers
