@@ -12,7 +12,7 @@
 
 #include "codegen/IR/Codegen.h"
 #include "codegen/schedule/IndexMath.h"
-#include "codegen/strategy/Blocks.h"
+#include "codegen/strategy/BlockSlices.h"
 #include "codegen/strategy/BufferAccess.h"
 #include "codegen/strategy/Contraction.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -25,25 +25,10 @@ namespace cornu::codegen {
 
 namespace {
 
-/// Where a task is: a point of the units, and a part of the block loop.
-struct Place {
-  SmallVector<Value> units;
-  Value start; ///< of the block; null without one
-  int64_t size = 0;
-};
-
 /// Blocks that have the same code: numbers [first, end).
 struct Variant {
   int64_t first, end;
   int64_t size;
-};
-
-/// The part of a buffer that a task touches.
-struct Slice {
-  Value operand;
-  SmallVector<BlockDim> dims;
-  SmallVector<unsigned> unitOfDim;
-  Value view;
 };
 
 class BlockEmitter {
@@ -51,25 +36,18 @@ public:
   BlockEmitter(RewriterBase &rewriter, func::FuncOp kernel, BlockForm &form,
                int64_t block)
       : kernel(kernel), form(form), block(block), builder(rewriter),
-        rewriter(rewriter), loc(kernel.getLoc()) {}
+        rewriter(rewriter), loc(kernel.getLoc()),
+        slices(rewriter, kernel, form) {}
   void run();
 
 private:
   SmallVector<Variant> variants() const;
   void emitGrid();
-  void emitBlock(const Variant &variant, Value number, Place place);
-  void emitStages(const Place &place);
-  void emitSteps(Place place);
-  void emitFill(linalg::FillOp fill, const Place &place);
-  void emitStage(const BlockStage &stage, const Place &place);
-  Value slice(Value operand, ArrayRef<BlockDim> dims,
-              ArrayRef<BlockWindow> windows, ArrayRef<unsigned> unitOfDim,
-              const Place &place);
-  Value operandSlice(const BlockStage &stage, AffineMap map, Value operand,
-                     const Place &place);
-  unsigned unitOfPadding(const BlockPadding &padding, unsigned dim) const;
-  Value paddedSlice(BlockPadding padding, const Place &place);
-  void allocate(int64_t size);
+  void emitBlock(const Variant &variant, Value number, BlockPlace place);
+  void emitStages(const BlockPlace &place);
+  void emitSteps(BlockPlace place);
+  void emitFill(linalg::FillOp fill, const BlockPlace &place);
+  void emitStage(const BlockStage &stage, const BlockPlace &place);
   const BlockStage *writerOf(Value buffer);
   Value unitExtent(unsigned unit);
 
@@ -81,8 +59,7 @@ private:
   Location loc;
   SmallVector<Operation *> ops; ///< stages and fills, in order
   SmallVector<Value> extents;   ///< of the units
-  DenseMap<Value, Value> local; ///< a task's part of a private buffer
-  SmallVector<Slice> slices;    ///< views at the current place
+  BlockSlices slices;           ///< at the current place
 };
 
 } // namespace
@@ -116,165 +93,7 @@ const BlockStage *BlockEmitter::writerOf(Value buffer) {
   return nullptr;
 }
 
-/// New buffers for what lies between the stages, for `size` points of the
-/// block loop.
-void BlockEmitter::allocate(int64_t size) {
-  local.clear();
-  slices.clear();
-  for (Operation &op : kernel.getBody().front()) {
-    auto alloc = dyn_cast<memref::AllocOp>(op);
-    auto found = alloc ? form.buffers.find(alloc) : form.buffers.end();
-    if (found == form.buffers.end() || form.paddingOf(alloc))
-      continue;
-    SmallVector<int64_t> shape;
-    for (auto [extent, dim] :
-         llvm::zip(alloc.getType().getShape(), found->second))
-      if (dim != BlockDim::unit)
-        shape.push_back(dim == BlockDim::block ? size : extent);
-    local[alloc] = memref::AllocOp::create(
-        builder, loc, MemRefType::get(shape, alloc.getType().getElementType()),
-        builder.getI64IntegerAttr(64));
-  }
-}
-
-/// The part of `operand` at a place; dimensions of units are gone.
-Value BlockEmitter::slice(Value operand, ArrayRef<BlockDim> dims,
-                          ArrayRef<BlockWindow> windows,
-                          ArrayRef<unsigned> unitOfDim, const Place &place) {
-  if (Value own = local.lookup(operand))
-    return own;
-  if (llvm::all_of(dims, [](BlockDim dim) { return dim == BlockDim::whole; }))
-    return operand;
-  // One view for all that touch the same part: who reads what another has
-  // written is told by the values.
-  for (const Slice &known : slices)
-    if (known.operand == operand && known.dims == dims &&
-        known.unitOfDim == unitOfDim)
-      return known.view;
-  auto type = cast<MemRefType>(operand.getType());
-  SmallVector<OpFoldResult> offsets, sizes;
-  SmallVector<OpFoldResult> strides(type.getRank(), builder.getIndexAttr(1));
-  SmallVector<int64_t> shape;
-  for (auto [i, dim] : llvm::enumerate(dims)) {
-    int64_t extent = type.getDimSize(i);
-    OpFoldResult size = builder.getIndexAttr(extent);
-    OpFoldResult offset = builder.getIndexAttr(0);
-    if (dim == BlockDim::unit) {
-      size = builder.getIndexAttr(1);
-      offset = place.units[unitOfDim[i]];
-    } else if (dim == BlockDim::block) {
-      size = builder.getIndexAttr(place.size);
-      offset = place.start;
-      shape.push_back(place.size);
-    } else if (dim == BlockDim::window) {
-      int64_t rows =
-          (place.size - 1) * windows[i].stride + windows[i].reach + 1;
-      size = builder.getIndexAttr(rows);
-      offset = IndexMath{builder, loc}.mul(place.start, windows[i].stride);
-      shape.push_back(rows);
-    } else {
-      if (ShapedType::isDynamic(extent))
-        size = memref::DimOp::create(builder, loc, operand, i).getResult();
-      shape.push_back(extent);
-    }
-    offsets.push_back(offset);
-    sizes.push_back(size);
-  }
-  MemRefType result = memref::SubViewOp::inferRankReducedResultType(
-      shape, type, offsets, sizes, strides);
-  Value view = memref::SubViewOp::create(builder, loc, result, operand, offsets,
-                                         sizes, strides);
-  slices.push_back({operand, SmallVector<BlockDim>(dims),
-                    SmallVector<unsigned>(unitOfDim), view});
-  return view;
-}
-
-Value BlockEmitter::operandSlice(const BlockStage &stage, AffineMap map,
-                                 Value operand, const Place &place) {
-  if (const BlockPadding *padding = form.paddingOf(operand))
-    return paddedSlice(*padding, place);
-  SmallVector<BlockDim> dims;
-  SmallVector<BlockWindow> windows;
-  SmallVector<unsigned> unitOfDim;
-  for (AffineExpr expr : map.getResults()) {
-    std::optional<unsigned> unit = stage.unitOf(expr);
-    std::optional<BlockWindow> window = stage.windowOf(expr);
-    dims.push_back(unit                  ? BlockDim::unit
-                   : stage.isBlock(expr) ? BlockDim::block
-                   : window              ? BlockDim::window
-                                         : BlockDim::whole);
-    windows.push_back(window.value_or(BlockWindow()));
-    unitOfDim.push_back(unit.value_or(0));
-  }
-  return slice(operand, dims, windows, unitOfDim, place);
-}
-
-/// The part of an input that a task's windows reach, in a buffer of its own
-/// with the border that falls to it.
-Value BlockEmitter::paddedSlice(BlockPadding padding, const Place &place) {
-  Value buffer = padding.buffer.getResult(), source = padding.source();
-  for (const Slice &known : slices)
-    if (known.operand == buffer)
-      return known.view;
-  IndexMath index{builder, loc};
-  auto type = cast<MemRefType>(buffer.getType());
-  auto from = cast<MemRefType>(source.getType());
-  SmallVector<int64_t> shape, insideShape;
-  SmallVector<OpFoldResult> low, size, sourceOffset, sourceSize;
-  for (auto [i, dim] : llvm::enumerate(form.buffers.find(buffer)->second)) {
-    if (dim == BlockDim::unit) {
-      // The same unit of whatever reads it.
-      sourceOffset.push_back(place.units[unitOfPadding(padding, i)]);
-      sourceSize.push_back(builder.getIndexAttr(1));
-      continue;
-    }
-    int64_t extent = type.getDimSize(i), begin = padding.low(i);
-    OpFoldResult offset = builder.getIndexAttr(0);
-    int64_t inside = from.getDimSize(i);
-    if (dim == BlockDim::window) {
-      BlockWindow window = form.windowOf(padding, i);
-      extent = (place.size - 1) * window.stride + window.reach + 1;
-      if (auto start = constantOf(place.start)) {
-        int64_t first = *start * window.stride - begin;
-        begin = std::max<int64_t>(-first, 0);
-        first = std::max<int64_t>(first, 0);
-        inside = std::min(from.getDimSize(i) - first, extent - begin);
-        offset = builder.getIndexAttr(first);
-      } else {
-        // A block that reaches no border.
-        offset = index.add(index.mul(place.start, window.stride), -begin);
-        begin = 0;
-        inside = extent;
-      }
-    }
-    shape.push_back(extent);
-    insideShape.push_back(inside);
-    low.push_back(builder.getIndexAttr(begin));
-    size.push_back(builder.getIndexAttr(inside));
-    sourceOffset.push_back(offset);
-    sourceSize.push_back(builder.getIndexAttr(inside));
-  }
-  auto alloc = memref::AllocOp::create(
-      builder, loc, MemRefType::get(shape, type.getElementType()),
-      builder.getI64IntegerAttr(64));
-  IRMapping mapping;
-  mapping.map(buffer, alloc.getResult());
-  builder.clone(*padding.fill, mapping);
-  SmallVector<OpFoldResult> ones(shape.size(), builder.getIndexAttr(1));
-  SmallVector<OpFoldResult> sourceOnes(from.getRank(), builder.getIndexAttr(1));
-  Value interior =
-      memref::SubViewOp::create(builder, loc, alloc, low, size, ones);
-  Value part = memref::SubViewOp::create(
-      builder, loc,
-      memref::SubViewOp::inferRankReducedResultType(
-          insideShape, from, sourceOffset, sourceSize, sourceOnes),
-      source, sourceOffset, sourceSize, sourceOnes);
-  memref::CopyOp::create(builder, loc, part, interior);
-  slices.push_back({buffer, {}, {}, alloc});
-  return alloc;
-}
-
-void BlockEmitter::emitFill(linalg::FillOp fill, const Place &place) {
+void BlockEmitter::emitFill(linalg::FillOp fill, const BlockPlace &place) {
   Value buffer = fill.getOutputs()[0];
   const BlockStage *writer = writerOf(buffer);
   if (!writer)
@@ -283,11 +102,11 @@ void BlockEmitter::emitFill(linalg::FillOp fill, const Place &place) {
   auto number = llvm::find(op.getDpsInits(), buffer) - op.getDpsInits().begin();
   AffineMap map = op.getIndexingMapsArray()[op.getNumDpsInputs() + number];
   linalg::FillOp::create(builder, loc, fill.getInputs(),
-                         operandSlice(*writer, map, buffer, place));
+                         slices.of(*writer, map, buffer, place));
 }
 
 /// A stage without the loops of units, over a part of the block loop.
-void BlockEmitter::emitStage(const BlockStage &stage, const Place &place) {
+void BlockEmitter::emitStage(const BlockStage &stage, const BlockPlace &place) {
   linalg::GenericOp op = stage.op;
   unsigned numLoops = op.getNumLoops() - stage.units.size();
   SmallVector<AffineExpr> loops(op.getNumLoops(),
@@ -308,7 +127,7 @@ void BlockEmitter::emitStage(const BlockStage &stage, const Place &place) {
         results.push_back(expr.replaceDims(loops));
     maps.push_back(AffineMap::get(numLoops, 0, results, builder.getContext()));
     operands.push_back(isa<MemRefType>(operand.get().getType())
-                           ? operandSlice(stage, map, operand.get(), place)
+                           ? slices.of(stage, map, operand.get(), place)
                            : operand.get());
   }
   ArrayRef<Value> all(operands);
@@ -335,8 +154,8 @@ void BlockEmitter::emitStage(const BlockStage &stage, const Place &place) {
   builder.setInsertionPointAfter(result);
 }
 
-void BlockEmitter::emitStages(const Place &place) {
-  allocate(place.size);
+void BlockEmitter::emitStages(const BlockPlace &place) {
+  slices.begin(place);
   unsigned next = 0;
   for (Operation *op : ops)
     if (auto fill = dyn_cast<linalg::FillOp>(op))
@@ -347,7 +166,7 @@ void BlockEmitter::emitStages(const Place &place) {
 
 /// The blocks of a task, one after another. What is summed over them begins at
 /// zero before the first.
-void BlockEmitter::emitSteps(Place place) {
+void BlockEmitter::emitSteps(BlockPlace place) {
   IndexMath index{builder, loc};
   if (block == form.extent) {
     place.start = index.constant(0);
@@ -386,18 +205,6 @@ void BlockEmitter::emitSteps(Place place) {
   std::swap(ops, inside);
 }
 
-/// The unit that walks dimension `dim` of a padding.
-unsigned BlockEmitter::unitOfPadding(const BlockPadding &padding,
-                                     unsigned dim) const {
-  for (const BlockStage &stage : form.stages) {
-    linalg::GenericOp op = stage.op;
-    for (OpOperand *operand : op.getDpsInputOperands())
-      if (operand->get() == memref::AllocOp(padding.buffer).getResult())
-        return *stage.unitOf(op.getMatchingIndexingMap(operand).getResult(dim));
-  }
-  llvm_unreachable("a padding that nobody reads");
-}
-
 /// Which blocks are alike: all but a shorter last one, and but the first and
 /// the last where they have a border.
 SmallVector<Variant> BlockEmitter::variants() const {
@@ -417,7 +224,7 @@ SmallVector<Variant> BlockEmitter::variants() const {
 }
 
 void BlockEmitter::emitBlock(const Variant &variant, Value number,
-                             Place place) {
+                             BlockPlace place) {
   IndexMath index{builder, loc};
   place.size = variant.size;
   place.start = variant.end - variant.first == 1
@@ -450,7 +257,7 @@ void BlockEmitter::emitGrid() {
   auto grid = ParallelOp::create(builder, loc, total, large, nullptr);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(grid.getBodyBlock());
-  Place place;
+  BlockPlace place;
   Value rest = grid.getTask(), number = index.constant(0);
   if (blocks > 1) {
     number = index.rem(rest, index.constant(blocks));
