@@ -41,8 +41,10 @@ EntryMemory::EntryMemory(Block &block) {
     ops.push_back(&op);
   }
   for (auto [number, op] : llvm::enumerate(ops)) {
+    // Who reads a view reads the tensor; the view itself does not.
     for (Value operand : op->getOperands())
-      read(operand, number);
+      if (!isView(op))
+        read(operand, number);
     if (!isa<func::CallOp, nn::ScanOp>(op))
       continue;
     for (Value result : op->getResults()) {

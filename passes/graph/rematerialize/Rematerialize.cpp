@@ -45,7 +45,8 @@ public:
   Rematerializer(func::FuncOp entry, SymbolTable &symbols)
       : block(entry.getBody().front()), symbols(symbols) {}
 
-  /// Returns the bytes that are alive at the worst place afterwards.
+  /// Computes tensors again until at most `most` bytes are alive, or nothing
+  /// frees any more; returns the fewest that were alive on the way.
   int64_t run(int64_t most);
 
 private:
@@ -201,17 +202,27 @@ void Rematerializer::apply(const Choice &choice) {
 }
 
 int64_t Rematerializer::run(int64_t most) {
+  int64_t fewest = std::numeric_limits<int64_t>::max();
   for (;;) {
     EntryMemory memory(block);
     unsigned peak = memory.peak();
-    int64_t bytes = memory.bytesAt(peak);
-    if (bytes <= most)
-      return bytes;
+    fewest = std::min(fewest, memory.bytesAt(peak));
+    if (fewest <= most)
+      return fewest;
     std::optional<Choice> choice = choose(memory, peak);
     if (!choice)
-      return bytes;
+      return fewest;
     apply(*choice);
   }
+}
+
+/// What frees bytes at one place may keep some at another: where the goal can't
+/// be reached, the fewest bytes on the way are better than those at its end.
+static int64_t rematerialize(func::FuncOp entry, SymbolTable &symbols,
+                             int64_t most) {
+  OwningOpRef<func::FuncOp> trial = entry.clone();
+  int64_t fewest = Rematerializer(*trial, symbols).run(most);
+  return Rematerializer(entry, symbols).run(std::max(most, fewest));
 }
 
 namespace {
@@ -225,7 +236,7 @@ struct Rematerialize : impl::RematerializeBase<Rematerialize> {
       auto entry = symbols.lookup<func::FuncOp>(name);
       if (!entry)
         continue;
-      int64_t bytes = Rematerializer(entry, symbols).run(liveBytes);
+      int64_t bytes = rematerialize(entry, symbols, liveBytes);
       entry->setAttr(kLiveBytesAttr, builder.getI64IntegerAttr(bytes));
     }
     trimKernels(getOperation());

@@ -52,3 +52,28 @@ func.func @train_step(%q: tensor<1x9x2x2xf32>, %k: tensor<1x9x2x2xf32>, %v: tens
   %dk = nn.contract "bhqk,bqhd->bkhd" %c, %q : (tensor<1x2x9x9xf32>, tensor<1x9x2x2xf32>) -> tensor<1x9x2x2xf32>
   return %dq, %dk : tensor<1x9x2x2xf32>, tensor<1x9x2x2xf32>
 }
+
+// -----
+
+nn.variable trainable @w : tensor<4x4xf32>
+
+// Whoever reads a view reads the tensor: %a is computed again for the last
+// kernel, and viewed again.
+// CHECK-LABEL: func.func @train_step
+// CHECK: %[[A:.*]] = call @[[DENSE:kernel_[0-9]+]](%arg0
+// CHECK: call @{{.*}}(%[[A]]
+// CHECK: %[[AGAIN:.*]] = call @[[DENSE]](%arg0
+// CHECK: %[[VIEW:.*]] = nn.reshape %[[AGAIN]]
+// CHECK: call @{{.*}}(%[[VIEW]]
+func.func @train_step(%x: tensor<4x4xf32>) -> tensor<8x8xf32> {
+  %w = nn.read @w : tensor<4x4xf32>
+  %a = nn.contract "bi,iu->bu" %x, %w : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %v = nn.reshape %a : tensor<4x4xf32> -> tensor<2x8xf32>
+  %b = nn.contract "bi,iu->bu" %a, %w : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %c = nn.contract "bi,iu->bu" %b, %w : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %d = nn.contract "bi,bu->iu" %b, %c : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %e = nn.contract "bi,ui->bu" %c, %d : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %f = nn.reshape %e : tensor<4x4xf32> -> tensor<2x8xf32>
+  %g = nn.contract "bi,bu->iu" %v, %f : (tensor<2x8xf32>, tensor<2x8xf32>) -> tensor<8x8xf32>
+  return %g : tensor<8x8xf32>
+}
