@@ -60,7 +60,11 @@ static void placeInWorkspace(RewriterBase &rewriter, ParallelOp grid,
       rewriter, loc,
       MemRefType::get({ShapedType::kDynamic}, rewriter.getI8Type()),
       grid.getWorker());
+  // Blocks of which one runs at a time share their part.
+  DenseMap<Block *, int64_t> ends;
+  int64_t most = offset;
   for (memref::AllocOp alloc : allocs) {
+    int64_t &end = ends.try_emplace(alloc->getBlock(), offset).first->second;
     bool isUsed = llvm::any_of(alloc->getUsers(), [](Operation *user) {
       return !isa<memref::DeallocOp, linalg::FillOp>(user);
     });
@@ -71,15 +75,16 @@ static void placeInWorkspace(RewriterBase &rewriter, ParallelOp grid,
       rewriter.eraseOp(alloc);
       continue;
     }
-    Value start = arith::ConstantIndexOp::create(rewriter, loc, offset);
+    Value start = arith::ConstantIndexOp::create(rewriter, loc, end);
     MemRefType type = alloc.getType();
-    offset += type.getNumElements() *
-              llvm::divideCeil(type.getElementTypeBitWidth(), 8);
-    offset = llvm::alignTo(offset, 64);
+    end += type.getNumElements() *
+           llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+    end = llvm::alignTo(end, 64);
+    most = std::max(most, end);
     rewriter.replaceOp(alloc, memref::ViewOp::create(rewriter, loc, type, bytes,
                                                      start, ValueRange()));
   }
-  requireWorkspace(grid->getParentOfType<func::FuncOp>(), offset);
+  requireWorkspace(grid->getParentOfType<func::FuncOp>(), most);
 }
 
 void serializeNestedGrids(RewriterBase &rewriter, func::FuncOp kernel) {

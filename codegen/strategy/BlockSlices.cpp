@@ -52,6 +52,10 @@ Value BlockSlices::of(const BlockStage &stage, AffineMap map, Value operand,
     if (known.operand == operand && known.dims == dims)
       return known.view;
   const BlockPadding *padding = form.paddingOf(operand);
+  if (padding)
+    for (Dim &dim : dims)
+      if (dim.kind == BlockDim::block)
+        dim.kind = BlockDim::window; // of one tap
   Value view =
       padding ? padded(*padding, dims, place) : slice(operand, dims, place);
   slices.push_back({operand, dims, view});

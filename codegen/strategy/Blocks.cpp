@@ -92,6 +92,10 @@ const BlockPadding *BlockForm::paddingOf(Value buffer) const {
   return found == paddings.end() ? nullptr : found;
 }
 
+BlockPadding *BlockForm::paddingOf(Value buffer) {
+  return const_cast<BlockPadding *>(std::as_const(*this).paddingOf(buffer));
+}
+
 /// Finds the generics of a kernel that consists of nothing else than them,
 /// fills, views and paddings; false if there is more.
 static bool findStages(func::FuncOp kernel, BlockForm &form) {
@@ -111,6 +115,14 @@ static bool findStages(func::FuncOp kernel, BlockForm &form) {
              !isPure(&op))
       return false;
   }
+  // A fill belongs to the stage that goes on from it.
+  for (auto fill : kernel.getBody().front().getOps<linalg::FillOp>())
+    if (!known.contains(fill) &&
+        llvm::none_of(form.stages, [&](BlockStage &stage) {
+          return llvm::is_contained(stage.op.getDpsInits(),
+                                    fill.getOutputs()[0]);
+        }))
+      return false;
   return true;
 }
 
@@ -179,6 +191,18 @@ static Role roleOf(ArrayRef<linalg::GenericOp> stages,
   return isSum ? Role::sums : isBatch ? Role::batch : Role::rows;
 }
 
+/// True for a loop that walks the first dimension of all that it moves, as the
+/// batch does.
+static bool isLeading(ArrayRef<linalg::GenericOp> stages,
+                      ArrayRef<unsigned> loops) {
+  for (auto [stage, loop] : llvm::zip(stages, loops))
+    for (AffineMap map : linalg::GenericOp(stage).getIndexingMapsArray())
+      for (auto [dim, expr] : llvm::enumerate(map.getResults()))
+        if (expr.isFunctionOfDim(loop) && (dim > 0 || !plainLoop(expr)))
+          return false;
+  return true;
+}
+
 /// The role of each dimension of an operand, or none where a shared loop moves
 /// it together with another that is no window.
 static std::optional<SmallVector<BlockDim>>
@@ -223,6 +247,19 @@ static bool findBuffers(BlockForm &form) {
       Value base = baseBuffer(operand.get());
       if (!isPrivateBuffer(base))
         continue;
+      // The rows of a padding are counted from its border, whatever walks
+      // them; and only along these may it have one that tasks share.
+      if (BlockPadding *padding = form.paddingOf(base)) {
+        auto inside = cast<MemRefType>(padding->source().getType());
+        for (auto [i, dim] : llvm::enumerate(*dims)) {
+          if (dim == BlockDim::block)
+            dim = BlockDim::window;
+          if (dim == BlockDim::unit &&
+              (padding->low(i) != 0 ||
+               inside.getDimSize(i) != padding->buffer.getType().getDimSize(i)))
+            return false;
+        }
+      }
       // What is computed in a block is not there for a window over its border.
       if (llvm::is_contained(*dims, BlockDim::window) &&
           (!form.paddingOf(base) || form.isSequential))
@@ -257,7 +294,9 @@ BlockWindow BlockForm::windowOf(const BlockPadding &padding,
 }
 
 bool BlockForm::bordersAreBlocks(int64_t block) const {
-  const int64_t blocks = block ? llvm::divideCeil(extent, block) : 1;
+  if (!block)
+    return paddings.empty();
+  const int64_t blocks = llvm::divideCeil(extent, block);
   for (BlockPadding padding : paddings) {
     auto found = buffers.find(padding.buffer.getResult());
     if (found == buffers.end())
@@ -268,6 +307,9 @@ bool BlockForm::bordersAreBlocks(int64_t block) const {
       BlockWindow window = windowOf(padding, i);
       int64_t size = cast<MemRefType>(padding.source().getType()).getDimSize(i);
       int64_t end = ((blocks - 1) * block - 1) * window.stride + window.reach;
+      // The first block has some rows of the input, too.
+      if ((block - 1) * window.stride + window.reach + 1 <= padding.low(i))
+        return false;
       // The second block begins inside, and the last but one ends there.
       if (blocks > 1 && (block * window.stride < padding.low(i) ||
                          (blocks > 2 && end - padding.low(i) >= size)))
@@ -296,7 +338,8 @@ std::optional<BlockForm> BlockForm::of(func::FuncOp kernel) {
     Role role = loops.empty() ? Role::none : roleOf(stages, loops);
     int64_t extent = stages[0].getStaticLoopRanges()[loop];
     if (role == Role::batch ||
-        (role == Role::rows && ShapedType::isDynamic(extent))) {
+        (role == Role::rows &&
+         (ShapedType::isDynamic(extent) || isLeading(stages, loops)))) {
       for (auto [stage, own] : llvm::zip(form.stages, loops))
         stage.units.push_back(own);
     } else if (((role == Role::rows && blockRole != Role::rows) ||

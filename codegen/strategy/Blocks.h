@@ -94,6 +94,7 @@ struct BlockForm {
   bool bordersAreBlocks(int64_t block) const;
 
   const BlockPadding *paddingOf(mlir::Value buffer) const;
+  BlockPadding *paddingOf(mlir::Value buffer);
   /// The window that slides along dimension `dim` of a padding.
   BlockWindow windowOf(const BlockPadding &padding, unsigned dim) const;
 };

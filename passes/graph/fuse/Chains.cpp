@@ -199,9 +199,29 @@ std::optional<unsigned> Grouping::pointwiseAfter(unsigned root) const {
   return reader;
 }
 
+/// True if two groups can be one chain: also none of their contractions reads a
+/// view of what the other makes, which is a tensor of the entry.
+bool Grouping::canChain(unsigned a, unsigned b) const {
+  for (auto [from, to] : {std::pair(a, b), std::pair(b, a)})
+    for (Operation *op : all[to].ops) {
+      if (!isContraction(op))
+        continue;
+      for (Value operand : op->getOperands()) {
+        Operation *producer = operand.getDefiningOp();
+        bool isViewed = producer && isView(producer);
+        while (producer && isView(producer))
+          producer = producer->getOperand(0).getDefiningOp();
+        if (isViewed && producer &&
+            (groupOf(producer) == from || groupOf(producer) == to))
+          return false;
+      }
+    }
+  return canMerge(a, b);
+}
+
 void Grouping::mergeChains() {
   for (unsigned root = 0; root < all.size(); ++root) {
-    if (auto reader = pointwiseAfter(root); reader && canMerge(root, *reader)) {
+    if (auto reader = pointwiseAfter(root); reader && canChain(root, *reader)) {
       merge(root, *reader);
       all[root].kind = GroupKind::chain;
       continue;
@@ -214,19 +234,19 @@ void Grouping::mergeChains() {
     if (leading.empty())
       continue;
     std::optional<unsigned> link = linkAfter(root, leading);
-    if (!link || !canMerge(root, *link))
+    if (!link || !canChain(root, *link))
       continue;
     SmallVector<unsigned> readers = contractionsAfter(*link, leading);
     llvm::erase_if(readers,
-                   [&](unsigned reader) { return !canMerge(*link, reader); });
+                   [&](unsigned reader) { return !canChain(*link, reader); });
     if (readers.empty())
       continue;
     merge(root, *link);
     for (unsigned reader : readers)
-      if (canMerge(root, reader))
+      if (canChain(root, reader))
         merge(root, reader);
     for (unsigned sibling : contractionsBeside(root, leading))
-      if (canMerge(root, sibling))
+      if (canChain(root, sibling))
         merge(root, sibling);
     all[root].kind = GroupKind::chain;
   }

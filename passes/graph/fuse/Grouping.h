@@ -125,6 +125,7 @@ private:
   void absorbProducers(unsigned group, mlir::Operation *op);
   void mergeSums(unsigned group);
   void mergeChains();
+  bool canChain(unsigned a, unsigned b) const;
   std::optional<unsigned> linkAfter(unsigned root,
                                     llvm::ArrayRef<int64_t> leading) const;
   llvm::SmallVector<unsigned>

@@ -58,6 +58,7 @@ private:
                  unsigned until) const;
   bool readsUpdated(func::CallOp call, Operation *before) const;
   void apply(const Choice &choice);
+  void eraseUnread(func::CallOp call);
   double cost(func::CallOp call) const;
 
   Block &block;
@@ -159,6 +160,14 @@ std::optional<Choice> Rematerializer::choose(const EntryMemory &memory,
   return best;
 }
 
+/// Erases a call whose results nobody reads any more.
+void Rematerializer::eraseUnread(func::CallOp call) {
+  if (!call.use_empty())
+    return;
+  generation.erase(call); // another op may come to lie where it was
+  call.erase();
+}
+
 /// Clones the call, and views of its results, before the reader; all readers
 /// from there on take the clone's.
 void Rematerializer::apply(const Choice &choice) {
@@ -166,8 +175,7 @@ void Rematerializer::apply(const Choice &choice) {
   if (choice.isInside) {
     mergeKernels(call, choice.tensor.getResultNumber(),
                  cast<func::CallOp>(choice.reader), symbols);
-    if (call.use_empty())
-      call.erase();
+    eraseUnread(call);
     return;
   }
   OpBuilder builder(choice.reader);
@@ -196,9 +204,7 @@ void Rematerializer::apply(const Choice &choice) {
   };
   for (auto [old, value] : llvm::zip(call.getResults(), again->getResults()))
     replace(old, value);
-  // Nobody is left to read what the first call made.
-  if (call.use_empty())
-    call.erase();
+  eraseUnread(call);
 }
 
 int64_t Rematerializer::run(int64_t most) {

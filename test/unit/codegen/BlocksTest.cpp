@@ -245,7 +245,8 @@ TEST_F(NestTest, DepthwiseAndPointwiseInBlocks) {
       {24, 24, 8, 16, 3, 2, 0, 1}, {24, 24, 8, 16, 3, 2, 1, 1},
       {40, 7, 12, 20, 5, 1, 2, 2}, {33, 9, 5, 3, 7, 2, 3, 3},
       {6, 6, 32, 8, 3, 1, 1, 1},   {9, 9, 32, 33, 5, 1, 4, 4},
-      {17, 3, 16, 16, 3, 3, 1, 1}, {100, 4, 8, 8, 3, 1, 1, 1}};
+      {17, 3, 16, 16, 3, 3, 1, 1}, {100, 4, 8, 8, 3, 1, 1, 1},
+      {2, 2, 8, 2, 3, 5, 20, 20},  {12, 12, 8, 8, 1, 1, 2, 2}};
   for (int64_t cache : {0, 1 << 12})
     for (const Separable &one : cases) {
       l2Bytes = cache;
@@ -253,6 +254,12 @@ TEST_F(NestTest, DepthwiseAndPointwiseInBlocks) {
                    std::to_string(one.width) + ", " + std::to_string(one.taps) +
                    " taps, stride " + std::to_string(one.stride));
       check(one.text(), 1e-5);
+      // Of a batch that is known, too, blocks are rows of the image.
+      check(with(one.text(), {{"?x", "3x"},
+                              {"memref<3xi8>", "memref<?xi8>"},
+                              {"alloc(%n)", "alloc()"},
+                              {"[%n, ", "[3, "}}),
+            1e-5);
     }
 }
 
