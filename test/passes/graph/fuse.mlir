@@ -157,8 +157,8 @@ func.func @one_head(%q: tensor<?x6x4xf32>, %k: tensor<?x5x4xf32>, %v: tensor<?x5
 // A contraction that reads a view of the scores needs them as a tensor: no
 // kernel can make what it is given.
 // CHECK-LABEL: func.func @view_of_scores
-// CHECK: %[[S:.*]] = call @kernel_
-// CHECK: nn.slice [0, 0, 0, 0] [-1, 2, 3, 6] [1, 1, 1, 1] %[[S]]
+// CHECK: %[[S:.*]]:2 = call @kernel_
+// CHECK: nn.slice [0, 0, 0, 0] [-1, 2, 3, 6] [1, 1, 1, 1] %[[S]]#0
 // CHECK: call @kernel_
 func.func @view_of_scores(%q: tensor<?x6x2x4xf32>, %k: tensor<?x6x2x4xf32>) -> tensor<?x2x6x3xf32> {
   %s = nn.contract "bqhd,bkhd->bhqk" %q, %k : (tensor<?x6x2x4xf32>, tensor<?x6x2x4xf32>) -> tensor<?x2x6x6xf32>
