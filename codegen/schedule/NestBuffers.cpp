@@ -17,7 +17,7 @@ namespace cornu::codegen {
 /// Row buffers and small intermediates live on the stack up to this size.
 static constexpr int64_t kMaxStackBytes = 128 << 10;
 
-static int64_t byteSize(MemRefType type) {
+int64_t byteSize(MemRefType type) {
   return type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
 }
 
@@ -145,6 +145,24 @@ Value workspaceView(OpBuilder &builder, Location loc, func::FuncOp kernel,
                                 ValueRange());
 }
 
+bool eraseUnused(RewriterBase &rewriter, memref::AllocOp alloc) {
+  if (!llvm::all_of(alloc->getUsers(),
+                    llvm::IsaPred<memref::DeallocOp, linalg::FillOp>))
+    return false;
+  for (Operation *user : llvm::make_early_inc_range(alloc->getUsers()))
+    rewriter.eraseOp(user);
+  rewriter.eraseOp(alloc);
+  return true;
+}
+
+void replaceAllocation(RewriterBase &rewriter, memref::AllocOp alloc,
+                       Value buffer) {
+  for (Operation *user : llvm::make_early_inc_range(alloc->getUsers()))
+    if (isa<memref::DeallocOp>(user))
+      rewriter.eraseOp(user);
+  rewriter.replaceOp(alloc, buffer);
+}
+
 void placeBuffers(RewriterBase &rewriter, func::FuncOp kernel) {
   SmallVector<memref::AllocOp> allocs;
   kernel.walk([&](memref::AllocOp op) {
@@ -153,32 +171,23 @@ void placeBuffers(RewriterBase &rewriter, func::FuncOp kernel) {
   });
   int64_t stack = 0;
   for (memref::AllocOp alloc : allocs) {
-    MemRefType type = alloc.getType();
-    bool used = !llvm::all_of(alloc->getUsers(), [](Operation *user) {
-      return isa<memref::DeallocOp, linalg::FillOp>(user);
-    });
-    if (used && !type.hasStaticShape())
-      continue;
     // An entry's, for kernels, which use the workspace themselves.
-    if (llvm::any_of(alloc->getUsers(), llvm::IsaPred<func::CallOp>))
+    if (llvm::any_of(alloc->getUsers(), llvm::IsaPred<func::CallOp>) ||
+        eraseUnused(rewriter, alloc))
       continue;
-    for (Operation *user : llvm::make_early_inc_range(alloc->getUsers()))
-      if (isa<memref::DeallocOp>(user) || !used)
-        rewriter.eraseOp(user);
-    if (!used) {
-      rewriter.eraseOp(alloc);
+    MemRefType type = alloc.getType();
+    if (!type.hasStaticShape())
       continue;
-    }
     int64_t bytes = byteSize(type);
     rewriter.setInsertionPointToStart(&kernel.getBody().front());
-    if (stack + bytes <= kMaxStackBytes) {
-      stack += bytes;
-      rewriter.replaceOpWithNewOp<memref::AllocaOp>(
-          alloc, type, rewriter.getI64IntegerAttr(64));
-      continue;
-    }
-    rewriter.replaceOp(alloc,
-                       workspaceView(rewriter, alloc.getLoc(), kernel, type));
+    const bool onStack = stack + bytes <= kMaxStackBytes;
+    stack += onStack ? bytes : 0;
+    replaceAllocation(
+        rewriter, alloc,
+        onStack ? memref::AllocaOp::create(rewriter, alloc.getLoc(), type,
+                                           rewriter.getI64IntegerAttr(64))
+                      .getResult()
+                : workspaceView(rewriter, alloc.getLoc(), kernel, type));
   }
 }
 

@@ -15,6 +15,16 @@
 
 namespace cornu::codegen {
 
+/// Bytes of a buffer of known shape.
+int64_t byteSize(mlir::MemRefType type);
+
+/// Erases an allocation that is only filled; false if there are other uses.
+bool eraseUnused(mlir::RewriterBase &rewriter, mlir::memref::AllocOp alloc);
+
+/// Puts a buffer that nobody frees in the place of an allocation.
+void replaceAllocation(mlir::RewriterBase &rewriter,
+                       mlir::memref::AllocOp alloc, mlir::Value buffer);
+
 /// Marks the buffers that only carry a value from a root to its epilogues.
 void findDeadBuffers(llvm::MutableArrayRef<Nest> nests);
 

@@ -8,6 +8,8 @@
 
 #include "codegen/schedule/NestedGrids.h"
 
+#include "codegen/schedule/NestBuffers.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -63,23 +65,14 @@ static void placeInWorkspace(RewriterBase &rewriter, ParallelOp grid,
       MemRefType::get({ShapedType::kDynamic}, rewriter.getI8Type()),
       grid.getWorker());
   for (memref::AllocOp alloc : allocs) {
-    bool isUsed = llvm::any_of(alloc->getUsers(), [](Operation *user) {
-      return !isa<memref::DeallocOp, linalg::FillOp>(user);
-    });
-    for (Operation *user : llvm::make_early_inc_range(alloc->getUsers()))
-      if (!isUsed || isa<memref::DeallocOp>(user))
-        rewriter.eraseOp(user);
-    if (!isUsed) {
-      rewriter.eraseOp(alloc);
+    if (eraseUnused(rewriter, alloc))
       continue;
-    }
     Value start = arith::ConstantIndexOp::create(rewriter, loc, offset);
     MemRefType type = alloc.getType();
-    offset += type.getNumElements() *
-              llvm::divideCeil(type.getElementTypeBitWidth(), 8);
-    offset = llvm::alignTo(offset, 64);
-    rewriter.replaceOp(alloc, memref::ViewOp::create(rewriter, loc, type, bytes,
-                                                     start, ValueRange()));
+    offset = llvm::alignTo(offset + byteSize(type), 64);
+    replaceAllocation(rewriter, alloc,
+                      memref::ViewOp::create(rewriter, loc, type, bytes, start,
+                                             ValueRange()));
   }
   requireWorkspace(grid->getParentOfType<func::FuncOp>(), offset);
 }

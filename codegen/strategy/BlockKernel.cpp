@@ -48,7 +48,7 @@ private:
   void emitSteps(BlockPlace place);
   void emitFill(linalg::FillOp fill, const BlockPlace &place);
   void emitStage(const BlockStage &stage, const BlockPlace &place);
-  const BlockStage *writerOf(Value buffer);
+  const BlockStage &writerOf(Value buffer);
   Value unitExtent(unsigned unit);
 
   func::FuncOp kernel;
@@ -85,24 +85,22 @@ Value BlockEmitter::unitExtent(unsigned unit) {
   llvm_unreachable("no operand walks the loop");
 }
 
-/// The stage that writes a buffer first.
-const BlockStage *BlockEmitter::writerOf(Value buffer) {
-  for (const BlockStage &stage : form.stages)
-    if (llvm::is_contained(linalg::GenericOp(stage.op).getDpsInits(), buffer))
-      return &stage;
-  return nullptr;
+/// The stage that writes a filled buffer first.
+const BlockStage &BlockEmitter::writerOf(Value buffer) {
+  return *llvm::find_if(form.stages, [&](const BlockStage &stage) {
+    return llvm::is_contained(linalg::GenericOp(stage.op).getDpsInits(),
+                              buffer);
+  });
 }
 
 void BlockEmitter::emitFill(linalg::FillOp fill, const BlockPlace &place) {
   Value buffer = fill.getOutputs()[0];
-  const BlockStage *writer = writerOf(buffer);
-  if (!writer)
-    return; // nobody computes it
-  linalg::GenericOp op = writer->op;
+  const BlockStage &writer = writerOf(buffer);
+  linalg::GenericOp op = writer.op;
   auto number = llvm::find(op.getDpsInits(), buffer) - op.getDpsInits().begin();
-  AffineMap map = op.getIndexingMapsArray()[op.getNumDpsInputs() + number];
-  linalg::FillOp::create(builder, loc, fill.getInputs(),
-                         slices.of(*writer, map, buffer, place));
+  linalg::FillOp::create(
+      builder, loc, fill.getInputs(),
+      slices.of(writer, *op.getDpsInitOperand(number), place));
 }
 
 /// A stage without the loops of units, over a part of the block loop.
@@ -127,7 +125,7 @@ void BlockEmitter::emitStage(const BlockStage &stage, const BlockPlace &place) {
         results.push_back(expr.replaceDims(loops));
     maps.push_back(AffineMap::get(numLoops, 0, results, builder.getContext()));
     operands.push_back(isa<MemRefType>(operand.get().getType())
-                           ? slices.of(stage, map, operand.get(), place)
+                           ? slices.of(stage, operand, place)
                            : operand.get());
   }
   ArrayRef<Value> all(operands);
@@ -177,8 +175,7 @@ void BlockEmitter::emitSteps(BlockPlace place) {
   SmallVector<Operation *> inside;
   for (Operation *op : ops) {
     auto fill = dyn_cast<linalg::FillOp>(op);
-    const BlockStage *writer = fill ? writerOf(fill.getOutputs()[0]) : nullptr;
-    if (writer && writer->reducesBlock())
+    if (fill && writerOf(fill.getOutputs()[0]).reducesBlock())
       emitFill(fill, place);
     else
       inside.push_back(op);
@@ -206,20 +203,20 @@ void BlockEmitter::emitSteps(BlockPlace place) {
 }
 
 /// Which blocks are alike: all but a shorter last one, and but the first and
-/// the last where they have a border.
+/// the last where they have a border. The most of them are at the end: the
+/// switch's default.
 SmallVector<Variant> BlockEmitter::variants() const {
+  const bool hasBorders = !form.paddings.empty();
   const int64_t blocks = llvm::divideCeil(form.extent, block);
   const int64_t last = form.extent - (blocks - 1) * block;
   SmallVector<Variant> variants;
-  int64_t next = 0;
-  if (!form.paddings.empty() && blocks > 1)
-    variants.push_back({next++, 1, block});
-  if (blocks > 1 && (last != block || !form.paddings.empty()))
-    variants.push_back({blocks - 1, blocks, last});
-  // The most at the end: the switch's default.
-  if (next < blocks - (variants.size() > static_cast<size_t>(next)))
-    variants.push_back(
-        {next, blocks - (variants.size() > static_cast<size_t>(next)), block});
+  int64_t first = 0, end = blocks; // of those that are alike
+  if (blocks > 1 && hasBorders)
+    variants.push_back({first++, 1, block});
+  if (blocks > 1 && (hasBorders || last != block))
+    variants.push_back({--end, blocks, last});
+  if (first < end)
+    variants.push_back({first, end, block});
   return variants;
 }
 

@@ -19,46 +19,31 @@ void BlockSlices::begin(const BlockPlace &place) {
     SmallVector<int64_t> shape;
     for (auto [extent, dim] :
          llvm::zip(alloc.getType().getShape(), found->second))
-      if (dim != BlockDim::unit)
-        shape.push_back(dim == BlockDim::block ? place.size : extent);
+      if (dim.kind != BlockDim::unit)
+        shape.push_back(dim.kind == BlockDim::block ? place.size : extent);
     local[alloc] = memref::AllocOp::create(
         builder, loc, MemRefType::get(shape, alloc.getType().getElementType()),
         builder.getI64IntegerAttr(64));
   }
 }
 
-Value BlockSlices::of(const BlockStage &stage, AffineMap map, Value operand,
+Value BlockSlices::of(const BlockStage &stage, OpOperand &operand,
                       const BlockPlace &place) {
-  if (Value own = local.lookup(operand))
+  Value whole = operand.get();
+  if (Value own = local.lookup(whole))
     return own;
-  SmallVector<Dim> dims;
-  for (AffineExpr expr : map.getResults()) {
-    Dim dim;
-    if (std::optional<unsigned> unit = stage.unitOf(expr)) {
-      dim.kind = BlockDim::unit;
-      dim.unit = *unit;
-    } else if (stage.isBlock(expr)) {
-      dim.kind = BlockDim::block;
-    } else if (std::optional<BlockWindow> window = stage.windowOf(expr)) {
-      dim.kind = BlockDim::window;
-      dim.window = *window;
-    }
-    dims.push_back(dim);
-  }
-  if (llvm::all_of(dims,
-                   [](const Dim &dim) { return dim.kind == BlockDim::whole; }))
-    return operand;
+  SmallVector<BlockDim> dims = *form.dimsOf(stage, operand);
+  if (llvm::all_of(dims, [](const BlockDim &dim) {
+        return dim.kind == BlockDim::whole;
+      }))
+    return whole;
   for (const Slice &known : slices)
-    if (known.operand == operand && known.dims == dims)
+    if (known.operand == whole && known.dims == dims)
       return known.view;
-  const BlockPadding *padding = form.paddingOf(operand);
-  if (padding)
-    for (Dim &dim : dims)
-      if (dim.kind == BlockDim::block)
-        dim.kind = BlockDim::window; // of one tap
+  const BlockPadding *padding = form.paddingOf(whole);
   Value view =
-      padding ? padded(*padding, dims, place) : slice(operand, dims, place);
-  slices.push_back({operand, dims, view});
+      padding ? padded(*padding, dims, place) : slice(whole, dims, place);
+  slices.push_back({whole, dims, view});
   return view;
 }
 
@@ -67,7 +52,7 @@ static int64_t reachOf(const BlockWindow &window, int64_t size) {
   return (size - 1) * window.stride + window.reach + 1;
 }
 
-Value BlockSlices::slice(Value operand, ArrayRef<Dim> dims,
+Value BlockSlices::slice(Value operand, ArrayRef<BlockDim> dims,
                          const BlockPlace &place) {
   auto type = cast<MemRefType>(operand.getType());
   IndexMath index{builder, loc};
@@ -79,7 +64,7 @@ Value BlockSlices::slice(Value operand, ArrayRef<Dim> dims,
     OpFoldResult offset = builder.getIndexAttr(0);
     switch (dim.kind) {
     case BlockDim::unit:
-      offsets.push_back(place.units[dim.unit]);
+      offsets.push_back(place.units[dim.number]);
       sizes.push_back(builder.getIndexAttr(1));
       continue;
     case BlockDim::block:
@@ -87,8 +72,8 @@ Value BlockSlices::slice(Value operand, ArrayRef<Dim> dims,
       extent = place.size;
       break;
     case BlockDim::window:
-      offset = index.mul(place.start, dim.window.stride);
-      extent = reachOf(dim.window, place.size);
+      offset = index.mul(place.start, dim.slides.stride);
+      extent = reachOf(dim.slides, place.size);
       break;
     case BlockDim::whole:
       break;
@@ -109,9 +94,9 @@ Value BlockSlices::slice(Value operand, ArrayRef<Dim> dims,
 
 /// The part of an input that a task's windows reach, in a buffer of its own
 /// with the border that falls to it.
-Value BlockSlices::padded(BlockPadding padding, ArrayRef<Dim> dims,
+Value BlockSlices::padded(const BlockPadding &padding, ArrayRef<BlockDim> dims,
                           const BlockPlace &place) {
-  Value buffer = padding.buffer.getResult(), source = padding.source();
+  Value buffer = memref::AllocOp(padding.buffer), source = padding.source();
   IndexMath index{builder, loc};
   auto type = cast<MemRefType>(buffer.getType());
   auto from = cast<MemRefType>(source.getType());
@@ -119,7 +104,7 @@ Value BlockSlices::padded(BlockPadding padding, ArrayRef<Dim> dims,
   SmallVector<OpFoldResult> low, inner, offsets, sizes;
   for (auto [i, dim] : llvm::enumerate(dims)) {
     if (dim.kind == BlockDim::unit) {
-      offsets.push_back(place.units[dim.unit]);
+      offsets.push_back(place.units[dim.number]);
       sizes.push_back(builder.getIndexAttr(1));
       continue;
     }
@@ -127,16 +112,16 @@ Value BlockSlices::padded(BlockPadding padding, ArrayRef<Dim> dims,
     int64_t inside = from.getDimSize(i);
     OpFoldResult offset = builder.getIndexAttr(0);
     if (dim.kind == BlockDim::window) {
-      extent = reachOf(dim.window, place.size);
+      extent = reachOf(dim.slides, place.size);
       if (auto start = constantOf(place.start)) {
-        int64_t first = *start * dim.window.stride - begin;
+        int64_t first = *start * dim.slides.stride - begin;
         begin = std::max<int64_t>(-first, 0);
         first = std::max<int64_t>(first, 0);
         inside = std::min(inside - first, extent - begin);
         offset = builder.getIndexAttr(first);
       } else {
         // A block that reaches no border.
-        offset = index.add(index.mul(place.start, dim.window.stride), -begin);
+        offset = index.add(index.mul(place.start, dim.slides.stride), -begin);
         begin = 0;
         inside = extent;
       }

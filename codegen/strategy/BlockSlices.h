@@ -34,31 +34,22 @@ public:
     local.clear();
     slices.clear();
   }
-  /// The part of an operand of `stage`, indexed by `map`, at that place;
-  /// dimensions of units are gone. All that touch the same part get the same
-  /// value: it tells who reads what another has written.
-  mlir::Value of(const BlockStage &stage, mlir::AffineMap map,
-                 mlir::Value operand, const BlockPlace &place);
+  /// The part of an operand of `stage` at that place; dimensions of units are
+  /// gone. All that touch the same part get the same value: it tells who reads
+  /// what another has written.
+  mlir::Value of(const BlockStage &stage, mlir::OpOperand &operand,
+                 const BlockPlace &place);
 
 private:
-  /// How a dimension of an operand is walked.
-  struct Dim {
-    BlockDim kind = BlockDim::whole;
-    unsigned unit = 0;
-    BlockWindow window;
-    bool operator==(const Dim &other) const {
-      return kind == other.kind && unit == other.unit && window == other.window;
-    }
-  };
   struct Slice {
     mlir::Value operand;
-    llvm::SmallVector<Dim> dims;
+    llvm::SmallVector<BlockDim> dims;
     mlir::Value view;
   };
 
-  mlir::Value slice(mlir::Value operand, llvm::ArrayRef<Dim> dims,
+  mlir::Value slice(mlir::Value operand, llvm::ArrayRef<BlockDim> dims,
                     const BlockPlace &place);
-  mlir::Value padded(BlockPadding padding, llvm::ArrayRef<Dim> dims,
+  mlir::Value padded(const BlockPadding &padding, llvm::ArrayRef<BlockDim> dims,
                      const BlockPlace &place);
 
   mlir::OpBuilder &builder;

@@ -92,10 +92,6 @@ const BlockPadding *BlockForm::paddingOf(Value buffer) const {
   return found == paddings.end() ? nullptr : found;
 }
 
-BlockPadding *BlockForm::paddingOf(Value buffer) {
-  return const_cast<BlockPadding *>(std::as_const(*this).paddingOf(buffer));
-}
-
 /// Finds the generics of a kernel that consists of nothing else than them,
 /// fills, views and paddings; false if there is more.
 static bool findStages(func::FuncOp kernel, BlockForm &form) {
@@ -203,27 +199,53 @@ static bool isLeading(ArrayRef<linalg::GenericOp> stages,
   return true;
 }
 
-/// The role of each dimension of an operand, or none where a shared loop moves
-/// it together with another that is no window.
-static std::optional<SmallVector<BlockDim>>
-dimsOf(const BlockStage &stage, AffineMap map, bool isInput) {
+std::optional<SmallVector<BlockDim>>
+BlockForm::dimsOf(const BlockStage &stage, OpOperand &operand) const {
+  linalg::GenericOp op = stage.op;
+  const bool isPadded = paddingOf(operand.get());
   SmallVector<BlockDim> dims;
-  for (AffineExpr expr : map.getResults()) {
-    bool shared = llvm::any_of(stage.units,
-                               [&](unsigned loop) {
-                                 return expr.isFunctionOfDim(loop);
-                               }) ||
-                  (stage.block && expr.isFunctionOfDim(*stage.block));
-    if (!shared)
-      dims.push_back(BlockDim::whole);
-    else if (plainLoop(expr))
-      dims.push_back(stage.isBlock(expr) ? BlockDim::block : BlockDim::unit);
-    else if (isInput && stage.windowOf(expr))
-      dims.push_back(BlockDim::window);
-    else
+  for (AffineExpr expr : op.getMatchingIndexingMap(&operand).getResults()) {
+    BlockDim dim;
+    std::optional<BlockWindow> window = stage.windowOf(expr);
+    bool isShared = window ||
+                    llvm::any_of(stage.units,
+                                 [&](unsigned loop) {
+                                   return expr.isFunctionOfDim(loop);
+                                 }) ||
+                    (stage.block && expr.isFunctionOfDim(*stage.block));
+    if (std::optional<unsigned> unit = stage.unitOf(expr)) {
+      dim.kind = BlockDim::unit;
+      dim.number = *unit;
+    } else if (stage.isBlock(expr) && !isPadded) {
+      dim.kind = BlockDim::block;
+    } else if (window && !op.isDpsInit(&operand)) {
+      // Also of one tap: the rows of a padding are counted from its border.
+      dim.kind = BlockDim::window;
+      dim.slides = *window;
+    } else if (isShared) {
       return std::nullopt;
+    }
+    dims.push_back(dim);
   }
   return dims;
+}
+
+static int64_t countOf(BlockDim::Kind kind, ArrayRef<BlockDim> dims) {
+  return llvm::count_if(dims,
+                        [&](const BlockDim &dim) { return dim.kind == kind; });
+}
+
+/// True if all blocks of a unit are inside: a border that tasks share can be
+/// along windows only.
+static bool hasUnitsInside(const BlockPadding &padding,
+                           ArrayRef<BlockDim> dims) {
+  auto inside = cast<MemRefType>(padding.source().getType());
+  auto whole = memref::AllocOp(padding.buffer).getType();
+  for (auto [i, dim] : llvm::enumerate(dims))
+    if (dim.kind == BlockDim::unit &&
+        (padding.low(i) != 0 || inside.getDimSize(i) != whole.getDimSize(i)))
+      return false;
+  return true;
 }
 
 /// Collects the buffers that only the kernel sees; false if the stages do not
@@ -234,35 +256,23 @@ static bool findBuffers(BlockForm &form) {
     for (OpOperand &operand : op->getOpOperands()) {
       if (!isa<MemRefType>(operand.get().getType()))
         continue;
-      auto dims = dimsOf(stage, op.getMatchingIndexingMap(&operand),
-                         !op.isDpsInit(&operand));
+      auto dims = form.dimsOf(stage, operand);
       if (!dims)
         return false;
       if (op.isDpsInit(&operand) &&
-          (llvm::count(*dims, BlockDim::unit) !=
+          (countOf(BlockDim::unit, *dims) !=
                static_cast<int64_t>(stage.units.size()) ||
-           llvm::is_contained(*dims, BlockDim::block) !=
+           countOf(BlockDim::block, *dims) !=
                (stage.block && !stage.reducesBlock())))
         return false;
       Value base = baseBuffer(operand.get());
       if (!isPrivateBuffer(base))
         continue;
-      // The rows of a padding are counted from its border, whatever walks
-      // them; and only along these may it have one that tasks share.
-      if (BlockPadding *padding = form.paddingOf(base)) {
-        auto inside = cast<MemRefType>(padding->source().getType());
-        for (auto [i, dim] : llvm::enumerate(*dims)) {
-          if (dim == BlockDim::block)
-            dim = BlockDim::window;
-          if (dim == BlockDim::unit &&
-              (padding->low(i) != 0 ||
-               inside.getDimSize(i) != padding->buffer.getType().getDimSize(i)))
-            return false;
-        }
-      }
+      const BlockPadding *padding = form.paddingOf(base);
+      if (padding && !hasUnitsInside(*padding, *dims))
+        return false;
       // What is computed in a block is not there for a window over its border.
-      if (llvm::is_contained(*dims, BlockDim::window) &&
-          (!form.paddingOf(base) || form.isSequential))
+      if (countOf(BlockDim::window, *dims) && (!padding || form.isSequential))
         return false;
       auto [known, isNew] = form.buffers.try_emplace(base, *dims);
       if (operand.get() != base || (!isNew && known->second != *dims))
@@ -272,7 +282,7 @@ static bool findBuffers(BlockForm &form) {
   for (auto &[buffer, dims] : form.buffers) {
     for (auto [size, dim] :
          llvm::zip(cast<MemRefType>(buffer.getType()).getShape(), dims))
-      if (dim == BlockDim::whole && ShapedType::isDynamic(size))
+      if (dim.kind == BlockDim::whole && ShapedType::isDynamic(size))
         return false;
     for (BlockStage &stage : form.stages)
       if (gathersFrom(stage.op, {buffer}))
@@ -281,30 +291,18 @@ static bool findBuffers(BlockForm &form) {
   return true;
 }
 
-BlockWindow BlockForm::windowOf(const BlockPadding &padding,
-                                unsigned dim) const {
-  for (const BlockStage &stage : stages) {
-    linalg::GenericOp op = stage.op;
-    for (OpOperand *operand : op.getDpsInputOperands())
-      if (operand->get() == memref::AllocOp(padding.buffer).getResult())
-        return *stage.windowOf(
-            op.getMatchingIndexingMap(operand).getResult(dim));
-  }
-  return {};
-}
-
 bool BlockForm::bordersAreBlocks(int64_t block) const {
   if (!block)
     return paddings.empty();
   const int64_t blocks = llvm::divideCeil(extent, block);
-  for (BlockPadding padding : paddings) {
-    auto found = buffers.find(padding.buffer.getResult());
+  for (const BlockPadding &padding : paddings) {
+    auto found = buffers.find(memref::AllocOp(padding.buffer).getResult());
     if (found == buffers.end())
       return false;
     for (auto [i, dim] : llvm::enumerate(found->second)) {
-      if (dim != BlockDim::window)
+      if (dim.kind != BlockDim::window)
         continue;
-      BlockWindow window = windowOf(padding, i);
+      const BlockWindow &window = dim.slides;
       int64_t size = cast<MemRefType>(padding.source().getType()).getDimSize(i);
       int64_t end = ((blocks - 1) * block - 1) * window.stride + window.reach;
       // The first block has some rows of the input, too.
@@ -330,8 +328,6 @@ std::optional<BlockForm> BlockForm::of(func::FuncOp kernel) {
   SmallVector<linalg::GenericOp> stages;
   for (BlockStage &stage : form.stages)
     stages.push_back(stage.op);
-  if (llvm::count_if(stages, isProduct) < 2)
-    return std::nullopt;
   Role blockRole = Role::none;
   for (unsigned loop = 0; loop < stages[0].getNumLoops(); ++loop) {
     SmallVector<unsigned> loops = followLoop(stages, loop);
@@ -363,12 +359,11 @@ std::optional<BlockForm> BlockForm::of(func::FuncOp kernel) {
 /// the last one has code of its own in any case; else blocks that have no rest
 /// are better, if there are some not much smaller.
 static int64_t evenBlock(int64_t extent, int64_t most, bool hasBorders) {
-  int64_t equal = llvm::divideCeil(extent, llvm::divideCeil(extent, most));
   if (!hasBorders)
     for (int64_t block = most; block * 2 > most; --block)
       if (extent % block == 0)
         return block;
-  return equal;
+  return equalParts(extent, most);
 }
 
 int64_t BlockForm::chooseBlock(const Target &target) const {
@@ -376,13 +371,12 @@ int64_t BlockForm::chooseBlock(const Target &target) const {
     return 0;
   int64_t bytes = 1; // per point of the block loop
   for (auto &[buffer, dims] : buffers) {
-    if (!llvm::is_contained(dims, BlockDim::block) &&
-        !llvm::is_contained(dims, BlockDim::window))
+    if (!countOf(BlockDim::block, dims) && !countOf(BlockDim::window, dims))
       continue;
     auto type = cast<MemRefType>(buffer.getType());
     int64_t row = (type.getElementTypeBitWidth() + 7) / 8;
     for (auto [size, dim] : llvm::zip(type.getShape(), dims))
-      row *= dim == BlockDim::whole ? size : 1;
+      row *= dim.kind == BlockDim::whole ? size : 1;
     bytes += row;
   }
   // Half of the cache is for what comes in and goes out. Fewer rows of a

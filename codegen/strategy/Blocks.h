@@ -58,8 +58,17 @@ struct BlockStage {
   bool reducesBlock() const;
 };
 
-/// What a dimension of a buffer is walked by.
-enum class BlockDim { whole, unit, block, window };
+/// What walks a dimension of an operand.
+struct BlockDim {
+  enum Kind { whole, unit, block, window } kind = whole;
+  unsigned number = 0; ///< of the unit
+  BlockWindow slides;  ///< the window
+
+  bool operator==(const BlockDim &other) const {
+    return kind == other.kind && number == other.number &&
+           slides == other.slides;
+  }
+};
 
 /// A buffer that holds an input with a border around it.
 struct BlockPadding {
@@ -68,8 +77,10 @@ struct BlockPadding {
   mlir::memref::SubViewOp interior;
   mlir::memref::CopyOp copy;
 
-  mlir::Value source() { return copy.getSource(); }
-  int64_t low(unsigned dim) { return interior.getStaticOffset(dim); }
+  mlir::Value source() const { return mlir::memref::CopyOp(copy).getSource(); }
+  int64_t low(unsigned dim) const {
+    return mlir::memref::SubViewOp(interior).getStaticOffset(dim);
+  }
 };
 
 struct BlockForm {
@@ -81,8 +92,7 @@ struct BlockForm {
   int64_t extent = 0;
   bool isSequential = false;
 
-  /// The form of a kernel with more than one product, or none where the
-  /// products share no loops.
+  /// The form of a kernel with products, or none where they share no loops.
   static std::optional<BlockForm> of(mlir::func::FuncOp kernel);
 
   /// The part of the block loop that a task takes: what is between its stages
@@ -94,9 +104,10 @@ struct BlockForm {
   bool bordersAreBlocks(int64_t block) const;
 
   const BlockPadding *paddingOf(mlir::Value buffer) const;
-  BlockPadding *paddingOf(mlir::Value buffer);
-  /// The window that slides along dimension `dim` of a padding.
-  BlockWindow windowOf(const BlockPadding &padding, unsigned dim) const;
+  /// What walks the dimensions of an operand of `stage`, or none where a shared
+  /// loop moves one together with another that is no window.
+  std::optional<llvm::SmallVector<BlockDim>>
+  dimsOf(const BlockStage &stage, mlir::OpOperand &operand) const;
 };
 
 /// Cuts a kernel of several products into blocks; false where it can't be.

@@ -48,8 +48,7 @@ static int64_t fewestRows(int64_t rightBytes, const Target &target) {
 /// is near.
 static constexpr int64_t kFewestUnpacked = 32;
 
-/// `extent` in as few equal parts of at most `most` as it takes.
-static int64_t equalParts(int64_t extent, int64_t most) {
+int64_t equalParts(int64_t extent, int64_t most) {
   int64_t parts = llvm::divideCeil(extent, std::max<int64_t>(most, 1));
   return llvm::divideCeil(extent, std::max<int64_t>(parts, 1));
 }

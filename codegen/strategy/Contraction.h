@@ -31,6 +31,9 @@ bool isProduct(mlir::linalg::GenericOp op);
 /// a few microseconds; so much is done in ten.
 inline constexpr int64_t kSerialWork = 200000;
 
+/// `extent` in as few equal parts of at most `most` as it takes.
+int64_t equalParts(int64_t extent, int64_t most);
+
 /// Rows and lanes of the accumulators in registers.
 struct RegisterTile {
   int64_t mr, nr;

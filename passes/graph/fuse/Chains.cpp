@@ -207,11 +207,9 @@ bool Grouping::canChain(unsigned a, unsigned b) const {
       if (!isContraction(op))
         continue;
       for (Value operand : op->getOperands()) {
-        Operation *producer = operand.getDefiningOp();
-        bool isViewed = producer && isView(producer);
-        while (producer && isView(producer))
-          producer = producer->getOperand(0).getDefiningOp();
-        if (isViewed && producer &&
+        Value whole = wholeTensor(operand);
+        Operation *producer = whole.getDefiningOp();
+        if (whole != operand && producer &&
             (groupOf(producer) == from || groupOf(producer) == to))
           return false;
       }

@@ -62,6 +62,15 @@ bool isView(Operation *op) {
          (slice.getStrides().empty() || slice.getStrides().back() == 1);
 }
 
+Value wholeTensor(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isView(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
 bool isContraction(Operation *op) {
   return isa<nn::ContractOp, nn::ConvolutionOp, nn::ConvolutionInputGradientOp,
              nn::ConvolutionKernelGradientOp>(op);

@@ -70,6 +70,9 @@ struct Group {
 /// True for ops that the entry can do as a view of a tensor.
 bool isView(mlir::Operation *op);
 
+/// The tensor that `value` is a view of, or itself.
+mlir::Value wholeTensor(mlir::Value value);
+
 /// A shape without its sizes of 1, and that of a tensor.
 nn::Shape withoutOnes(llvm::ArrayRef<int64_t> shape);
 nn::Shape spaceOf(mlir::Value value);

@@ -9,15 +9,6 @@ using namespace mlir;
 
 namespace cornu::graph {
 
-Value wholeTensor(Value value) {
-  while (Operation *op = value.getDefiningOp()) {
-    if (!isView(op))
-      break;
-    value = op->getOperand(0);
-  }
-  return value;
-}
-
 static int64_t bytesOf(Value value) {
   RankedTensorType type = nn::tensorType(value);
   if (!type.hasStaticShape())

@@ -18,9 +18,6 @@
 
 namespace cornu::graph {
 
-/// The tensor that `value` is a view of, or itself.
-mlir::Value wholeTensor(mlir::Value value);
-
 /// A tensor between kernels.
 struct EntryTensor {
   mlir::Value value;

@@ -14,7 +14,6 @@
 #include "dialect/nn/ShapeRules.h"
 #include "passes/graph/fuse/Chains.h"
 
-#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/SetVector.h"
