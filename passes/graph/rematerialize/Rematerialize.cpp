@@ -54,8 +54,8 @@ private:
   std::optional<Choice> consider(const EntryMemory &memory, unsigned peak,
                                  const EntryTensor &tensor) const;
   bool computesItself(const EntryTensor &tensor, Operation *reader) const;
-  int64_t keptBy(const EntryMemory &memory, unsigned peak, func::CallOp call,
-                 unsigned until) const;
+  int64_t keptBy(const EntryMemory &memory, unsigned peak,
+                 func::CallOp call) const;
   bool readsUpdated(func::CallOp call, Operation *before) const;
   void apply(const Choice &choice);
   void eraseUnread(func::CallOp call);
@@ -80,12 +80,12 @@ double Rematerializer::cost(func::CallOp call) const {
 /// Bytes of operands that would have to stay alive at the peak only for the
 /// sake of computing again.
 int64_t Rematerializer::keptBy(const EntryMemory &memory, unsigned peak,
-                               func::CallOp call, unsigned until) const {
+                               func::CallOp call) const {
   int64_t bytes = 0;
   llvm::SmallPtrSet<Value, 4> seen;
   for (Value operand : call.getOperands()) {
     const EntryTensor *tensor = memory.find(operand);
-    if (tensor && tensor->lastRead() < peak && tensor->lastRead() < until &&
+    if (tensor && tensor->lastRead() < peak &&
         seen.insert(tensor->value).second)
       bytes += tensor->bytes;
   }
@@ -122,7 +122,7 @@ Rematerializer::consider(const EntryMemory &memory, unsigned peak,
   Operation *reader = memory.op(*next);
   // Where it is made or read at the peak, only its reader can spare it.
   bool isInside = *next == peak || tensor.made == peak;
-  int64_t freed = tensor.bytes - keptBy(memory, peak, call, *next);
+  int64_t freed = tensor.bytes - keptBy(memory, peak, call);
   if (freed <= 0 || reader->hasTrait<OpTrait::IsTerminator>() ||
       readsUpdated(call, reader) ||
       (isInside && !computesItself(tensor, reader)))
@@ -184,7 +184,7 @@ void Rematerializer::apply(const Choice &choice) {
   std::function<void(Value, Value)> replace = [&](Value old, Value value) {
     for (OpOperand &use : llvm::make_early_inc_range(old.getUses())) {
       Operation *user = use.getOwner();
-      if (isa<nn::ReshapeOp, nn::SliceOp>(user)) {
+      if (isView(user)) {
         if (user->use_empty())
           continue;
         OpBuilder after(builder);
